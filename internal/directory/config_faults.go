@@ -1,0 +1,88 @@
+package directory
+
+import (
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/go-ldap/ldap/v3"
+
+	"latchkey/internal/setting"
+)
+
+// Faults returns everything that is wrong in the section.
+func (c Config) Faults() []setting.Fault {
+	var faults []setting.Fault
+	missing := func(key, value, allowed string) {
+		if value == "" {
+			faults = append(faults, setting.Missing(key, allowed))
+		}
+	}
+	missing("name", c.Name, "a short name, used in logs and in contact cards")
+	missing("base_dn", c.BaseDN, "where people are searched, such as \"ou=people,dc=example,dc=org\"")
+	missing("bind_dn", c.BindDN, "the service account, such as \"cn=latchkey,ou=services,dc=example,dc=org\"")
+	if c.BindPassword.IsZero() {
+		faults = append(faults, setting.Missing("bind_password_file", "the file that holds the service account's password"))
+	}
+	missing("login_attribute", c.LoginAttribute, "the attribute that holds the login, such as \"uid\"")
+	faults = append(faults, c.serverFaults()...)
+	faults = append(faults, c.nameFaults()...)
+	faults = append(faults, filterFaults("user_filter", c.UserFilter, "{login}")...)
+	faults = append(faults, filterFaults("group_filter", c.GroupFilter, "{dn}")...)
+	faults = append(faults, setting.Unreadable("ca_file", c.CAFile)...)
+	return append(faults, c.boundFaults()...)
+}
+
+func (c Config) serverFaults() []setting.Fault {
+	const allowed = "ldaps://host[:port], or ldap://host[:port] for StartTLS"
+	if len(c.Servers) == 0 {
+		return []setting.Fault{setting.Missing("servers", allowed)}
+	}
+	var faults []setting.Fault
+	for _, server := range c.Servers {
+		u, err := url.Parse(server)
+		if err != nil || u.Scheme != "ldaps" && u.Scheme != "ldap" || u.Hostname() == "" || u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" {
+			faults = append(faults, setting.Fault{Key: "servers", Problem: "has an entry that is not the address of a directory server", Allowed: allowed})
+		}
+	}
+	return faults
+}
+
+func (c Config) nameFaults() []setting.Fault {
+	var faults []setting.Fault
+	for _, dn := range []struct{ key, value string }{
+		{"base_dn", c.BaseDN},
+		{"bind_dn", c.BindDN},
+		{"default_policy_dn", c.DefaultPolicyDN},
+		{"group_base_dn", c.GroupBaseDN},
+	} {
+		if _, err := ldap.ParseDN(dn.value); err != nil {
+			faults = append(faults, setting.Fault{Key: dn.key, Problem: "is not a distinguished name", Allowed: "a name in the form of RFC 4514, such as \"ou=people,dc=example,dc=org\""})
+		}
+	}
+	return faults
+}
+
+func (c Config) boundFaults() []setting.Fault {
+	var faults []setting.Fault
+	for key, value := range map[string]setting.Duration{"connect_timeout": c.ConnectTimeout, "operation_timeout": c.OperationTimeout} {
+		if d := value.Std(); d < 10*time.Millisecond || d > time.Minute {
+			faults = append(faults, setting.OutOfRange(key, value, "10ms", "1m"))
+		}
+	}
+	if c.Connections < 1 || c.Connections > 256 {
+		faults = append(faults, setting.OutOfRange("connections", c.Connections, 1, 256))
+	}
+	return faults
+}
+
+func filterFaults(key, filter, placeholder string) []setting.Fault {
+	allowed := "a filter in the form of RFC 4515 that holds " + placeholder
+	if !strings.Contains(filter, placeholder) {
+		return []setting.Fault{{Key: key, Problem: "does not hold " + placeholder, Allowed: allowed}}
+	}
+	if _, err := ldap.CompileFilter(strings.ReplaceAll(filter, placeholder, "x")); err != nil {
+		return []setting.Fault{{Key: key, Problem: "is not a filter", Allowed: allowed}}
+	}
+	return nil
+}
