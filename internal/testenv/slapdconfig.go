@@ -1,0 +1,113 @@
+package testenv
+
+import (
+	"path/filepath"
+	"strings"
+)
+
+// slapdConfig returns the configuration database (slapd-config(5)).
+func slapdConfig(dir string, certificates *Certificates, options SlapdOptions) string {
+	right := options.ServiceRight
+	if right == "" {
+		right = "=w"
+	}
+	return strings.NewReplacer(
+		"@DIR@", filepath.Join(dir, "data"),
+		"@CA@", certificates.CAFile,
+		"@CERT@", certificates.CertFile,
+		"@KEY@", certificates.KeyFile,
+		"@BASE@", BaseDN,
+		"@SERVICE@", ServiceDN,
+		"@RIGHT@", right,
+		"@ROOT@", rootDN,
+		"@ROOTPW@", rootPassword,
+		"@POLICY@", DefaultPolicyDN,
+	).Replace(slapdConfigLDIF)
+}
+
+// slapdConfigLDIF names no directory of the machine but the schemas and modules
+// of Debian's package.
+const slapdConfigLDIF = `dn: cn=config
+objectClass: olcGlobal
+cn: config
+olcLogLevel: stats
+olcTLSCACertificateFile: @CA@
+olcTLSCertificateFile: @CERT@
+olcTLSCertificateKeyFile: @KEY@
+olcTLSVerifyClient: never
+olcSizeLimit: 500
+
+dn: cn=module{0},cn=config
+objectClass: olcModuleList
+cn: module{0}
+olcModulePath: /usr/lib/ldap
+olcModuleLoad: back_mdb
+olcModuleLoad: ppolicy
+olcModuleLoad: syncprov
+
+dn: cn=schema,cn=config
+objectClass: olcSchemaConfig
+cn: schema
+
+include: file:///etc/ldap/schema/core.ldif
+
+include: file:///etc/ldap/schema/cosine.ldif
+
+include: file:///etc/ldap/schema/nis.ldif
+
+include: file:///etc/ldap/schema/inetorgperson.ldif
+
+dn: olcDatabase={-1}frontend,cn=config
+objectClass: olcDatabaseConfig
+objectClass: olcFrontendConfig
+olcDatabase: {-1}frontend
+olcPasswordHash: {SSHA}
+olcAccess: {0}to dn.base="" by * read
+olcAccess: {1}to dn.base="cn=subschema" by * read
+
+dn: olcDatabase={0}config,cn=config
+objectClass: olcDatabaseConfig
+olcDatabase: {0}config
+olcAccess: {0}to * by * none
+
+dn: olcDatabase={1}mdb,cn=config
+objectClass: olcDatabaseConfig
+objectClass: olcMdbConfig
+olcDatabase: {1}mdb
+olcSuffix: @BASE@
+olcRootDN: @ROOT@
+olcRootPW: @ROOTPW@
+olcDbDirectory: @DIR@
+olcDbMaxSize: 1073741824
+olcDbNoSync: TRUE
+olcDbIndex: objectClass eq
+olcDbIndex: uid,mail,cn,member eq
+olcDbIndex: entryCSN,entryUUID eq
+olcLimits: {0}dn.exact="@SERVICE@" size=unlimited time=unlimited size.prtotal=unlimited
+olcAccess: {0}to attrs=userPassword
+  by dn.exact="@SERVICE@" @RIGHT@
+  by self =xw
+  by anonymous auth
+  by * none
+olcAccess: {1}to attrs=pwdHistory by * none
+olcAccess: {2}to *
+  by dn.exact="@SERVICE@" read
+  by self read
+  by users read
+  by * none
+
+dn: olcOverlay={0}syncprov,olcDatabase={1}mdb,cn=config
+objectClass: olcOverlayConfig
+objectClass: olcSyncProvConfig
+olcOverlay: {0}syncprov
+olcSpCheckpoint: 100 10
+olcSpSessionLog: 1000
+
+dn: olcOverlay={1}ppolicy,olcDatabase={1}mdb,cn=config
+objectClass: olcOverlayConfig
+objectClass: olcPPolicyConfig
+olcOverlay: {1}ppolicy
+olcPPolicyDefault: @POLICY@
+olcPPolicyHashCleartext: TRUE
+olcPPolicyUseLockout: TRUE
+`
