@@ -1,0 +1,138 @@
+// Package config owns the configuration file: it reads the TOML text strictly,
+// lays the environment over it, fetches secrets from their files, and reports
+// every fault at once with its place.
+//
+// Rules:
+//   - A section is the Config struct of the package that it configures, with
+//     the defaults of that package; this package only knows which section
+//     belongs to whom. No package but the commands imports this one.
+//   - Nothing is ignored: an unknown section, key or variable is a fault, and
+//     so is a key that is written twice or has a value of the wrong type.
+//   - The environment wins over the file: LATCHKEY_SECTION__KEY, and
+//     LATCHKEY_DIRECTORY__0__KEY for the first [[directory]].
+//   - A secret comes from the file that its key with _file names, or from the
+//     environment, never from the configuration file and never from both. Its
+//     value is in no fault.
+//
+// The example that `latchkey config init` writes holds every key with its
+// default; a test keeps it so.
+package config
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+
+	"latchkey/internal/directory"
+	"latchkey/internal/keyring"
+	"latchkey/internal/ratelimit"
+	"latchkey/internal/setting"
+	"latchkey/internal/store"
+	"latchkey/resetapi/password"
+	"latchkey/resetapi/policy"
+	"latchkey/resetapi/recovery"
+)
+
+// DefaultPath is where the configuration is looked for when nothing is said.
+const DefaultPath = "/etc/latchkey/latchkey.toml"
+
+// Config is the whole configuration.
+type Config struct {
+	Directories []directory.Config         `toml:"directory"`
+	Policies    []policy.Rule              `toml:"policy"`
+	Protected   policy.Protected           `toml:"protected"`
+	Password    password.Config            `toml:"password"`
+	Recovery    recovery.Config            `toml:"recovery"`
+	Redis       store.Config               `toml:"redis"`
+	Keys        keyring.Config             `toml:"keys"`
+	Limits      map[string]ratelimit.Limit `toml:"limits"`
+}
+
+// Defaults returns the configuration as it is when nothing is written. There
+// is no directory in it.
+func Defaults() *Config {
+	return &Config{
+		Password: password.Defaults(),
+		Recovery: recovery.Defaults(),
+		Redis:    store.Defaults(),
+		Limits:   ratelimit.Defaults(),
+	}
+}
+
+// newEntry returns an entry of a [[section]] with its defaults.
+func newEntry(entry reflect.Type) reflect.Value {
+	switch entry {
+	case reflect.TypeFor[directory.Config]():
+		return reflect.ValueOf(directory.Defaults())
+	case reflect.TypeFor[policy.Rule]():
+		return reflect.ValueOf(policy.RuleDefaults())
+	}
+	return reflect.Zero(entry)
+}
+
+// judge is a section that knows what is wrong with it.
+type judge interface {
+	Faults() []setting.Fault
+}
+
+// sections lists everything that judges itself, by its place in the file.
+func (c *Config) sections() map[string]judge {
+	sections := map[string]judge{
+		"password": c.Password,
+		"redis":    c.Redis,
+		"keys":     c.Keys,
+	}
+	for i, d := range c.Directories {
+		sections[fmt.Sprintf("directory[%d]", i)] = d
+	}
+	for i, rule := range c.Policies {
+		sections[fmt.Sprintf("policy[%d]", i)] = rule
+	}
+	return sections
+}
+
+// Load reads the file at path and the environment, in the form of
+// [os.Environ]. The error is an [*Errors] where the configuration is at fault.
+func Load(path string, environ []string) (*Config, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read the configuration: %w; `latchkey config init %s` writes one to start from", err, path)
+	}
+	return parse(filepath.Base(path), text, environ)
+}
+
+// parse is Load without the file.
+func parse(file string, text []byte, environ []string) (*Config, error) {
+	c := Defaults()
+	l := newLoader(file, c)
+	l.readFile(text)
+	l.readEnviron(environ)
+	l.readSecrets(l.target, nil)
+	for at, section := range c.sections() {
+		for _, fault := range section.Faults() {
+			l.judged(at, fault)
+		}
+	}
+	l.checkWhole(c)
+	if len(l.faults) > 0 {
+		return nil, newErrors(l.faults)
+	}
+	return c, nil
+}
+
+// checkWhole finds what no section can know alone.
+func (l *loader) checkWhole(c *Config) {
+	if len(c.Directories) == 0 && !l.faulty["directory"] {
+		l.judged("directory", setting.Missing("", "at least one [[directory]] section"))
+	}
+	first := make(map[string]int)
+	for i, d := range c.Directories {
+		if j, twice := first[d.Name]; twice && d.Name != "" {
+			l.judged(fmt.Sprintf("directory[%d]", i), setting.Fault{
+				Key: "name", Problem: fmt.Sprintf("is the name of directory[%d] too", j), Allowed: "a name of its own",
+			})
+		}
+		first[d.Name] = i
+	}
+}
