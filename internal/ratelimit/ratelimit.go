@@ -1,0 +1,109 @@
+// Package ratelimit owns named limits on rates: how often something may happen
+// from one address, for one name, or in all.
+//
+// A limit is one or more rates, such as 10 in ten minutes and 30 an hour. Each
+// rate is a bucket of the generic cell rate algorithm (GCRA): it lets a burst
+// of its whole count through and refills evenly. [Limiter.Take] asks several
+// budgets in one script: either all of them pay, or none does, so that a
+// refused attempt costs nothing and parallel ones cannot slip through. The
+// clock is Redis'.
+//
+// Guesses of codes are not rates; they are counted exactly by package recovery.
+package ratelimit
+
+import (
+	"fmt"
+	"maps"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Rate is a number of times in a period, written "10/10m".
+type Rate struct {
+	Count  int
+	Period time.Duration
+}
+
+// UnmarshalText reads the form "count/period".
+func (r *Rate) UnmarshalText(text []byte) error {
+	count, period, ok := strings.Cut(string(text), "/")
+	n, err := strconv.Atoi(strings.TrimSpace(count))
+	if !ok || err != nil || n < 1 || n > 1_000_000_000 {
+		return fmt.Errorf("%q is not a rate such as \"10/10m\"", text)
+	}
+	d, err := time.ParseDuration(strings.TrimSpace(period))
+	if err != nil || d < time.Second || d > 31*24*time.Hour {
+		return fmt.Errorf("%q is not a rate such as \"10/10m\": the period is between 1s and 744h", text)
+	}
+	*r = Rate{n, d}
+	return nil
+}
+
+// MarshalText writes the form that UnmarshalText reads.
+func (r Rate) MarshalText() ([]byte, error) {
+	return fmt.Appendf(nil, "%d/%s", r.Count, r.Period), nil
+}
+
+// Limit is one section [limits.NAME].
+type Limit struct {
+	// Rates must all allow.
+	Rates []Rate `toml:"rates"`
+}
+
+// The names of the limits.
+const (
+	// StartsPerAddress: recoveries begun from one address (/64 for IPv6).
+	StartsPerAddress = "starts_per_address"
+	// StartsPerNetwork: the same for its /24, or /48 for IPv6.
+	StartsPerNetwork = "starts_per_network"
+	// StartsPerLogin: recoveries begun for one typed login.
+	StartsPerLogin = "starts_per_login"
+	// Starts: recoveries begun in all.
+	Starts = "starts"
+	// StartsPerPerson: beyond it a recovery is silently a decoy.
+	StartsPerPerson = "starts_per_person"
+	// CodesPerAddress: codes submitted from one address.
+	CodesPerAddress = "codes_per_address"
+	// MessagesPerContact: beyond it nothing is sent, silently.
+	MessagesPerContact = "messages_per_contact"
+)
+
+// Defaults returns the limits as they are when nothing is written. The source
+// of each figure is table (e) of the project's security requirements.
+func Defaults() map[string]Limit {
+	const minute, hour, day = time.Minute, time.Hour, 24 * time.Hour
+	return map[string]Limit{
+		StartsPerAddress:   {[]Rate{{10, 10 * minute}, {30, hour}}},
+		StartsPerNetwork:   {[]Rate{{150, hour}}},
+		StartsPerLogin:     {[]Rate{{10, hour}, {20, day}}},
+		Starts:             {[]Rate{{3000, hour}}},
+		StartsPerPerson:    {[]Rate{{5, hour}, {10, day}}},
+		CodesPerAddress:    {[]Rate{{30, 10 * minute}}},
+		MessagesPerContact: {[]Rate{{3, 10 * minute}, {5, hour}, {10, day}}},
+	}
+}
+
+// Merge returns the defaults with the written limits in their place.
+func Merge(written map[string]Limit) map[string]Limit {
+	limits := Defaults()
+	maps.Copy(limits, written)
+	return limits
+}
+
+// Budget is one limit applied to one thing.
+type Budget struct {
+	Limit string
+	// Of is whose budget it is; empty for a limit on everything.
+	Of string
+}
+
+// Decision is the answer to a request for budgets.
+type Decision struct {
+	Allowed bool
+	// RetryAfter is when the same request would be allowed, if nothing else
+	// happens meanwhile.
+	RetryAfter time.Duration
+	// Limit names the limit that refused.
+	Limit string
+}

@@ -1,0 +1,98 @@
+package recovery
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"slices"
+
+	"latchkey/internal/contact"
+	"latchkey/internal/ratelimit"
+	"latchkey/resetapi/delivery"
+)
+
+// Open opens a challenge: a code is made, its MAC stored, and a delivery job
+// queued, whoever the recovery is for; the worker that takes the job finds out
+// whether anybody gets it. A new code voids the one before. It fails with
+// [ErrNotNow], [ErrTooSoon], [ErrNoMoreCodes], [EndedError], [ErrBusy] or
+// store.ErrUnavailable.
+func (s *Service) Open(ctx context.Context, t Ticket, m Method) (View, error) {
+	old, err := s.holder(ctx, t)
+	if err != nil {
+		return View{}, err
+	}
+	id := rand.Text()
+	code, mac := s.Codes.Issue(old.ID, id, string(m))
+	expires := old.now.Add(s.Config.CodeLifetime.Std())
+	next, err := s.change(ctx, old, Opened{Challenge{
+		ID: id, Method: m, MAC: mac, SentAt: old.now, ExpiresAt: expires,
+		ResendAt: old.now.Add(s.Config.ResendAfter.Std() << old.Opened),
+	}}, s.queue(delivery.Job{
+		ID: id, Kind: delivery.KindCode, Recovery: old.ID, Challenge: id, Method: string(m),
+		Code: code, Language: old.Language, ExpiresAt: expires,
+	}))
+	if err != nil {
+		return View{}, err
+	}
+	s.Logger.InfoContext(ctx, "challenge opened", "recovery", old.ID, "method", m)
+	return next.view(next.now, s.Config), nil
+}
+
+func (s *Service) queue(j delivery.Job) saver {
+	id, sealed := s.Jobs.Seal(j)
+	return func(ctx context.Context, old stored, next Record) error {
+		return s.Store.swapAndQueue(ctx, old, next, s.lifetime(), job{
+			stream: delivery.StreamKey(), id: id, sealed: sealed, longest: s.Queue.MaxQueue,
+		})
+	}
+}
+
+// Recipients decides, when a job is about to be sent, who gets it: nobody when
+// the recovery is a decoy, has ended, or has another challenge by now.
+func (s *Service) Recipients(ctx context.Context, j delivery.Job) ([]delivery.Message, error) {
+	if err := s.lookup(ctx, j.Recovery); err != nil && !errors.Is(err, ErrNoRecovery) {
+		return nil, err
+	}
+	r, err := s.Store.load(ctx, j.Recovery)
+	if errors.Is(err, ErrNoRecovery) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if r.State == Started {
+		return nil, fmt.Errorf("the look-up of recovery %s is not done", r.ID)
+	}
+	stands := r.Subject
+	card, err := s.Contacts.Get(ctx, r.who().Directory, r.who().Person)
+	if err != nil && !errors.Is(err, contact.ErrNoCard) {
+		return nil, err
+	}
+	current := r.State == Gating && !r.Decoy && r.Challenge != nil && r.Challenge.ID == j.Challenge &&
+		r.now.Before(r.Challenge.ExpiresAt) && slices.Contains(r.Required.Methods, Method(j.Method))
+	if !current || card.Version() != stands.Contacts {
+		return nil, nil
+	}
+	return s.address(ctx, r, card, j)
+}
+
+// address writes one message to each contact that still has a budget.
+func (s *Service) address(ctx context.Context, r stored, card contact.Card, j delivery.Job) ([]delivery.Message, error) {
+	var messages []delivery.Message
+	for _, c := range card.Of(kind(Method(j.Method))) {
+		decision, err := s.Limits.Take(ctx, ratelimit.Budget{Limit: ratelimit.MessagesPerContact, Of: string(c.Kind) + " " + c.Value})
+		if err != nil {
+			return nil, err
+		}
+		if !decision.Allowed {
+			s.Logger.WarnContext(ctx, "a contact had too many messages; this one is not sent", "recovery", r.ID, "contact", c)
+			continue
+		}
+		messages = append(messages, delivery.Message{
+			Kind: j.Kind, To: c.Value, Code: j.Code, Login: r.Subject.Login,
+			ValidFor: r.Challenge.ExpiresAt.Sub(r.now), Language: j.Language,
+		})
+	}
+	return messages, nil
+}

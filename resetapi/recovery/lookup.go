@@ -1,0 +1,163 @@
+package recovery
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"latchkey/internal/contact"
+	"latchkey/internal/directory"
+	"latchkey/internal/ratelimit"
+	"latchkey/resetapi/policy"
+)
+
+func (s *Service) lookupWorker(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case id := <-s.lookups:
+			if !pause(ctx, rand.N(s.Config.LookupJitter.Std()+1)) {
+				return
+			}
+			// What fails here is done again by the delivery worker, before it
+			// sends anything.
+			if err := s.lookup(ctx, id); err != nil {
+				s.Logger.WarnContext(ctx, "look-up failed, will be done again", "recovery", id, "error", err)
+			}
+		}
+	}
+}
+
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}
+
+// lookup finds out who a recovery is for, once.
+func (s *Service) lookup(ctx context.Context, id string) error {
+	old, err := s.Store.load(ctx, id)
+	if err != nil || old.State != Started {
+		return err
+	}
+	event, err := s.identify(ctx, old.Record)
+	if err != nil {
+		return err
+	}
+	_, err = s.change(ctx, old, event, s.swap)
+	if errors.Is(err, ErrNotNow) {
+		return nil // another worker was faster
+	}
+	return err
+}
+
+// identify decides between a person and a decoy. Both ways ask the directory
+// and the store for the same things.
+func (s *Service) identify(ctx context.Context, r Record) (Event, error) {
+	person, subject, decision, err := s.find(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	card, err := s.Contacts.Get(ctx, subject.Directory, subject.Person)
+	if err != nil && !errors.Is(err, contact.ErrNoCard) {
+		return nil, err
+	}
+	started, err := s.Limits.Take(ctx, ratelimit.Budget{
+		Limit: ratelimit.StartsPerPerson, Of: subject.Directory + "\x00" + subject.Person,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if subject.Epoch, err = s.Store.epoch(ctx, subject); err != nil {
+		return nil, err
+	}
+	subject.Contacts = card.Version()
+	required := Requirement{Gates: decision.Gates, Methods: reachable(card, decision.Methods)}
+	var refusal string
+	switch {
+	case person == nil:
+		refusal = "nobody found"
+	case !person.State.Resettable():
+		refusal = "account is " + person.State.String()
+	case decision.Protected:
+		refusal = "account is protected"
+	case !decision.Enabled:
+		refusal = "reset is not enabled"
+	case len(required.Methods) < required.Gates:
+		refusal = "too few contacts"
+	case !started.Allowed:
+		refusal = "too many recoveries of one person"
+	default:
+		return Found{Subject: subject, Required: required}, nil
+	}
+	s.Logger.InfoContext(ctx, "recovery is a decoy", "recovery", r.ID, "reason", refusal)
+	return NotFound{}, nil
+}
+
+// find looks in all directories. A login that two of them know belongs to
+// nobody. Where nobody is found, the subject is a stand-in made of the login.
+func (s *Service) find(ctx context.Context, r Record) (*directory.Person, Subject, policy.Decision, error) {
+	var person *directory.Person
+	var home Directory
+	for _, d := range s.Directories {
+		found, err := d.Find(ctx, r.Login)
+		switch {
+		case errors.Is(err, directory.ErrNotFound):
+		case err != nil:
+			return nil, Subject{}, policy.Decision{}, fmt.Errorf("directory %s: %w", d.Name, err)
+		case person != nil:
+			s.Logger.WarnContext(ctx, "a login is in two directories and counts as not found", "recovery", r.ID, "directories", []string{home.Name, d.Name})
+			return nil, standIn(r), policy.Decision{}, nil
+		default:
+			person, home = found, d
+		}
+	}
+	if person == nil {
+		return nil, standIn(r), policy.Decision{}, nil
+	}
+	decision, err := s.Policy.Decide(ctx, person, home)
+	if err != nil {
+		return nil, Subject{}, policy.Decision{}, fmt.Errorf("directory %s: %w", home.Name, err)
+	}
+	return person, Subject{
+		Directory: home.Name, Person: person.ID.String(), Login: person.Login, Stamp: person.ChangeStamp,
+	}, decision, nil
+}
+
+// standIn is the subject of a login that belongs to nobody.
+func standIn(r Record) Subject { return Subject{Person: "login " + foldLogin(r.Login)} }
+
+// who is whose guesses a recovery spends.
+func (r Record) who() Subject {
+	if r.Subject.Person == "" {
+		return standIn(r)
+	}
+	return r.Subject
+}
+
+// kind tells which contacts a method needs.
+func kind(m Method) contact.Kind {
+	if m == EmailCode {
+		return contact.Email
+	}
+	return ""
+}
+
+// reachable are the methods for which the card has a contact.
+func reachable(card contact.Card, methods []string) []Method {
+	var usable []Method
+	for _, m := range methodsOf(methods) {
+		if len(card.Of(kind(m))) > 0 {
+			usable = append(usable, m)
+		}
+	}
+	return usable
+}

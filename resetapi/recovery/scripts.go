@@ -1,0 +1,104 @@
+package recovery
+
+// The scripts run inside Redis, so that each is one step. All keys of one call
+// lie under one hash tag. A record is a hash: v its version, d the sealed value.
+
+// loadScript returns the store's time in microseconds, the version and the value.
+const loadScript = `
+local t = redis.call('TIME')
+local f = redis.call('HMGET', KEYS[1], 'v', 'd')
+return {t[1] * 1000000 + t[2], f[1] or '', f[2] or ''}
+`
+
+// createScript stores a new record: KEYS record; ARGV value, lifetime in ms.
+const createScript = `
+if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
+redis.call('HSET', KEYS[1], 'v', 1, 'd', ARGV[1])
+redis.call('PEXPIRE', KEYS[1], ARGV[2])
+return 1
+`
+
+// swapScript replaces a record of a known version: KEYS record; ARGV version,
+// value, lifetime in ms. Returns 0 when another step came first.
+const swapScript = `
+if redis.call('HGET', KEYS[1], 'v') ~= ARGV[1] then return 0 end
+redis.call('HSET', KEYS[1], 'v', ARGV[1] + 1, 'd', ARGV[2])
+redis.call('PEXPIRE', KEYS[1], ARGV[3])
+return 1
+`
+
+// queueScript is swapScript and one delivery job: KEYS record, stream; ARGV as
+// above, longest queue, job id, job. Returns -1 when the queue is full.
+const queueScript = `
+if redis.call('HGET', KEYS[1], 'v') ~= ARGV[1] then return 0 end
+if redis.call('XLEN', KEYS[2]) >= tonumber(ARGV[4]) then return -1 end
+redis.call('HSET', KEYS[1], 'v', ARGV[1] + 1, 'd', ARGV[2])
+redis.call('PEXPIRE', KEYS[1], ARGV[3])
+redis.call('XADD', KEYS[2], '*', 'id', ARGV[5], 'job', ARGV[6])
+return 1
+`
+
+// claimScript is swapScript, the person's lock and a look at their epoch: KEYS
+// record, epoch, lock; ARGV as above, epoch, claim, lock's lifetime in ms.
+// Returns -1 when the epoch moved on, -2 when another write is under way.
+const claimScript = `
+if redis.call('HGET', KEYS[1], 'v') ~= ARGV[1] then return 0 end
+if (redis.call('GET', KEYS[2]) or '0') ~= ARGV[4] then return -1 end
+if not redis.call('SET', KEYS[3], ARGV[5], 'NX', 'PX', ARGV[6]) then return -2 end
+redis.call('HSET', KEYS[1], 'v', ARGV[1] + 1, 'd', ARGV[2])
+redis.call('PEXPIRE', KEYS[1], ARGV[3])
+return 1
+`
+
+// releaseScript is swapScript and the end of the lock: KEYS record, epoch, lock;
+// ARGV as above, claim, whether the epoch moves on, its lifetime in ms.
+const releaseScript = `
+if redis.call('HGET', KEYS[1], 'v') ~= ARGV[1] then return 0 end
+redis.call('HSET', KEYS[1], 'v', ARGV[1] + 1, 'd', ARGV[2])
+redis.call('PEXPIRE', KEYS[1], ARGV[3])
+if ARGV[5] == '1' then
+  redis.call('INCR', KEYS[2])
+  redis.call('PEXPIRE', KEYS[2], ARGV[6])
+end
+if redis.call('GET', KEYS[3]) == ARGV[4] then redis.call('DEL', KEYS[3]) end
+return 1
+`
+
+// guessScript counts a guess before it is compared: KEYS recovery, code, day,
+// row; ARGV the four limits, lifetime of the first two in ms, a name for this
+// guess. Day is a sorted set by time, so that the 24 hours slide exactly.
+//
+// Returns {verdict, left of the code, left of the recovery}. The verdict is 1:
+// compare it; 0: the recovery or its code has no guess left; -1: the person has
+// none left: do not compare, and tell nobody.
+const guessScript = `
+local t = redis.call('TIME')
+local now = t[1] * 1000 + math.floor(t[2] / 1000)
+local recovery = tonumber(redis.call('GET', KEYS[1]) or 0)
+local code = tonumber(redis.call('GET', KEYS[2]) or 0)
+if recovery >= tonumber(ARGV[1]) or code >= tonumber(ARGV[2]) then
+  return {0, ARGV[2] - code, ARGV[1] - recovery}
+end
+redis.call('SET', KEYS[1], recovery + 1, 'PX', ARGV[5])
+redis.call('SET', KEYS[2], code + 1, 'PX', ARGV[5])
+local left = {ARGV[2] - code - 1, ARGV[1] - recovery - 1}
+redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', now - 86400000)
+local day = redis.call('ZCARD', KEYS[3])
+local row = tonumber(redis.call('GET', KEYS[4]) or 0)
+if day >= tonumber(ARGV[3]) or row >= tonumber(ARGV[4]) then return {-1, left[1], left[2]} end
+redis.call('ZADD', KEYS[3], now, ARGV[6])
+redis.call('PEXPIRE', KEYS[3], 86400000)
+redis.call('INCR', KEYS[4])
+return {1, left[1], left[2]}
+`
+
+// rightScript takes a right guess back out of the counters, which count wrong
+// ones: KEYS as above; ARGV the name of the guess. The person's wrong guesses
+// in a row begin anew; those of the day stay.
+const rightScript = `
+if tonumber(redis.call('GET', KEYS[1]) or 0) > 0 then redis.call('DECR', KEYS[1]) end
+if tonumber(redis.call('GET', KEYS[2]) or 0) > 0 then redis.call('DECR', KEYS[2]) end
+redis.call('ZREM', KEYS[3], ARGV[1])
+redis.call('DEL', KEYS[4])
+return 1
+`

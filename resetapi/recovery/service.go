@@ -1,0 +1,283 @@
+package recovery
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/text/language"
+	"golang.org/x/text/unicode/norm"
+
+	"latchkey/internal/contact"
+	"latchkey/internal/directory"
+	"latchkey/internal/keyring"
+	"latchkey/internal/ratelimit"
+	"latchkey/resetapi/delivery"
+	"latchkey/resetapi/password"
+	"latchkey/resetapi/policy"
+)
+
+// People reads people from one directory.
+type People interface {
+	Find(ctx context.Context, login string) (*directory.Person, error)
+	Read(ctx context.Context, id directory.ID) (*directory.Person, error)
+	Groups(ctx context.Context, p *directory.Person) ([]string, error)
+}
+
+// Passwords writes passwords to one directory.
+type Passwords interface {
+	Policy(ctx context.Context, p *directory.Person) (*directory.PasswordPolicy, error)
+	SetPassword(ctx context.Context, p *directory.Person, password string) error
+	Settle(ctx context.Context, a directory.Attempt, password string) (directory.Settlement, error)
+}
+
+// Directory is one directory under the name of its section.
+type Directory struct {
+	Name string
+	People
+	Passwords
+}
+
+// Contacts reads contact cards.
+type Contacts interface {
+	Get(ctx context.Context, directory, person string) (contact.Card, error)
+}
+
+// Codes makes and checks issued recovery codes.
+type Codes interface {
+	Issue(recovery, challenge, method string) (code string, mac []byte)
+	Check(recovery, challenge, method string, mac []byte, code string) bool
+}
+
+// Sealer seals delivery jobs, all to the same size.
+type Sealer interface {
+	Seal(job delivery.Job) (id string, sealed []byte)
+}
+
+// Limits asks budgets of rates.
+type Limits interface {
+	Take(ctx context.Context, budgets ...ratelimit.Budget) (ratelimit.Decision, error)
+}
+
+// Parts is what a service is made of. All are required.
+type Parts struct {
+	Config      Config
+	Password    password.Config
+	Queue       delivery.Config
+	Policy      *policy.Policy
+	Directories []Directory
+	Contacts    Contacts
+	Codes       Codes
+	Jobs        Sealer
+	Limits      Limits
+	Store       *Store
+	Keys        *keyring.Ring
+	Logger      *slog.Logger
+}
+
+// Service is what the API and the pages call. Its methods are safe for
+// concurrent use, by many replicas at once.
+type Service struct {
+	Parts
+	lookups  chan string
+	settling sync.WaitGroup
+}
+
+// New returns a service; [Service.Run] must run beside it.
+func New(parts Parts) *Service {
+	return &Service{Parts: parts, lookups: make(chan string, parts.Config.LookupQueue)}
+}
+
+// StartRequest begins a recovery.
+type StartRequest struct {
+	// Login is what the person typed, at most [MaxLogin] bytes.
+	Login string
+	// Languages are those the person reads, in the form of Accept-Language
+	// (RFC 9110 §12.5.4); messages come in the first.
+	Languages string
+	Origin   Origin
+	Address  netip.Addr
+}
+
+// MaxLogin is the longest login that is looked up, in bytes.
+const MaxLogin = 256
+
+// ErrBadLogin means that a login is empty, too long or holds control characters.
+var ErrBadLogin = errors.New("a login has 1 to 256 bytes and no control characters")
+
+// Start stores a new recovery and leaves the look-up to a worker. Nothing of
+// the answer depends on the login. It fails with [ErrBadLogin], [LimitedError],
+// [ErrBusy] or store.ErrUnavailable.
+func (s *Service) Start(ctx context.Context, request StartRequest) (Ticket, View, error) {
+	login := strings.TrimSpace(request.Login)
+	if login == "" || len(login) > MaxLogin || strings.ContainsFunc(login, isControl) {
+		return Ticket{}, View{}, ErrBadLogin
+	}
+	if err := s.take(ctx,
+		ratelimit.Budget{Limit: ratelimit.StartsPerAddress, Of: ratelimit.Host(request.Address)},
+		ratelimit.Budget{Limit: ratelimit.StartsPerNetwork, Of: ratelimit.Network(request.Address)},
+		ratelimit.Budget{Limit: ratelimit.StartsPerLogin, Of: foldLogin(login)},
+		ratelimit.Budget{Limit: ratelimit.Starts},
+	); err != nil {
+		return Ticket{}, View{}, err
+	}
+	now, err := s.Store.clock(ctx)
+	if err != nil {
+		return Ticket{}, View{}, err
+	}
+	gates, methods := s.Policy.Public()
+	record := Record{
+		ID: rand.Text(), Seed: rand.Text(), Origin: request.Origin, Login: login, Language: firstLanguage(request.Languages),
+		State: Started, StartedAt: now, TouchedAt: now,
+		Shown: Requirement{Gates: gates, Methods: methodsOf(methods)},
+	}
+	if err := s.Store.create(ctx, record, s.lifetime()); err != nil {
+		return Ticket{}, View{}, err
+	}
+	select {
+	case s.lookups <- record.ID:
+	default:
+		return Ticket{}, View{}, ErrBusy
+	}
+	return s.ticket(record), record.view(now, s.Config), nil
+}
+
+// View tells where a recovery stands. A write whose outcome is unknown for long
+// is settled on the way.
+func (s *Service) View(ctx context.Context, t Ticket) (View, error) {
+	old, err := s.holder(ctx, t)
+	if err != nil {
+		return View{}, err
+	}
+	if old, err = s.settleLater(ctx, old); err != nil {
+		return View{}, err
+	}
+	if !old.over() && !old.now.Before(old.ExpiresAt(s.Config)) {
+		old.Record = old.ended(Expired)
+	}
+	return old.view(old.now, s.Config), nil
+}
+
+// GiveUp ends a recovery at its holder's wish.
+func (s *Service) GiveUp(ctx context.Context, t Ticket) error {
+	old, err := s.holder(ctx, t)
+	if err != nil {
+		return err
+	}
+	if old.State == Done || old.State == Ended {
+		return nil
+	}
+	_, err = s.change(ctx, old, Abandoned{}, s.swap)
+	return err
+}
+
+// Run makes the look-ups until the context ends, and then waits until no write
+// is being settled.
+func (s *Service) Run(ctx context.Context) error {
+	var workers sync.WaitGroup
+	for range s.Config.LookupWorkers {
+		workers.Go(func() { s.lookupWorker(ctx) })
+	}
+	workers.Wait()
+	s.settling.Wait()
+	return nil
+}
+
+// over reports whether time cannot end the recovery any more.
+func (r Record) over() bool {
+	return r.State == Done || r.State == Ended || r.State == Writing || r.State == Unknown
+}
+
+// lifetime is how long a record is kept, counted from its last step.
+func (s *Service) lifetime() time.Duration {
+	return s.Config.Lifetime.Std() + s.Config.Retention.Std()
+}
+
+func (s *Service) take(ctx context.Context, budgets ...ratelimit.Budget) error {
+	decision, err := s.Limits.Take(ctx, budgets...)
+	if err != nil {
+		return err
+	}
+	if !decision.Allowed {
+		s.Logger.InfoContext(ctx, "limit reached", "limit", decision.Limit)
+		return &LimitedError{RetryAfter: decision.RetryAfter}
+	}
+	return nil
+}
+
+// saver stores the next record in place of the old one.
+type saver func(ctx context.Context, old stored, next Record) error
+
+func (s *Service) swap(ctx context.Context, old stored, next Record) error {
+	return s.Store.swap(ctx, old, next, s.lifetime())
+}
+
+// attempts is how often a step is tried again after another step came first.
+// Every conflict means that some other step went through.
+const attempts = 8
+
+// change applies an event and saves, on the newest record when another step
+// came first. An event that ends the recovery by time is saved as well.
+func (s *Service) change(ctx context.Context, old stored, event Event, save saver) (stored, error) {
+	for range attempts {
+		next, refusal := Next(old.Record, event, old.now, s.Config)
+		if refusal != nil && next.State == old.State {
+			return old, refusal
+		}
+		keep := save
+		if refusal != nil {
+			keep = s.swap
+		}
+		err := keep(ctx, old, next)
+		if err == nil {
+			return stored{Record: next, now: old.now}, refusal
+		}
+		if !errors.Is(err, errConflict) {
+			return old, err
+		}
+		if old, err = s.Store.load(ctx, old.ID); err != nil {
+			return old, err
+		}
+	}
+	return old, fmt.Errorf("%w: %w", ErrBusy, errConflict)
+}
+
+func (s *Service) directory(name string) (Directory, error) {
+	for _, d := range s.Directories {
+		if d.Name == name {
+			return d, nil
+		}
+	}
+	return Directory{}, fmt.Errorf("%w: no directory is named %q any more", directory.ErrUnavailable, name)
+}
+
+func methodsOf(names []string) []Method {
+	methods := make([]Method, len(names))
+	for i, name := range names {
+		methods[i] = Method(name)
+	}
+	return methods
+}
+
+func isControl(r rune) bool { return r < ' ' || r == 0x7f }
+
+// foldLogin is the form under which typed logins share a budget.
+func foldLogin(login string) string {
+	return strings.ToLower(norm.NFKC.String(strings.TrimSuffix(login, ".")))
+}
+
+// firstLanguage is the tag that messages are written in.
+func firstLanguage(accepted string) string {
+	tags, _, err := language.ParseAcceptLanguage(accepted)
+	if err != nil || len(tags) == 0 {
+		return language.English.String()
+	}
+	base, _ := tags[0].Base()
+	return base.String()
+}
