@@ -24,6 +24,7 @@ import (
 	"path/filepath"
 	"reflect"
 
+	"latchkey/internal/contact"
 	"latchkey/internal/directory"
 	"latchkey/internal/keyring"
 	"latchkey/internal/ratelimit"
@@ -32,6 +33,7 @@ import (
 	"latchkey/resetapi/password"
 	"latchkey/resetapi/policy"
 	"latchkey/resetapi/recovery"
+	"latchkey/resetapi/web"
 )
 
 // DefaultPath is where the configuration is looked for when nothing is said.
@@ -44,6 +46,8 @@ type Config struct {
 	Protected   policy.Protected           `toml:"protected"`
 	Password    password.Config            `toml:"password"`
 	Recovery    recovery.Config            `toml:"recovery"`
+	Contacts    contact.Config             `toml:"contacts"`
+	Support     web.Config                 `toml:"support"`
 	Redis       store.Config               `toml:"redis"`
 	Keys        keyring.Config             `toml:"keys"`
 	Limits      map[string]ratelimit.Limit `toml:"limits"`
@@ -55,6 +59,8 @@ func Defaults() *Config {
 	return &Config{
 		Password: password.Defaults(),
 		Recovery: recovery.Defaults(),
+		Contacts: contact.Defaults(),
+		Support:  web.Defaults(),
 		Redis:    store.Defaults(),
 		Limits:   ratelimit.Defaults(),
 	}
@@ -80,6 +86,8 @@ type judge interface {
 func (c *Config) sections() map[string]judge {
 	sections := map[string]judge{
 		"password": c.Password,
+		"contacts": c.Contacts,
+		"support":  c.Support,
 		"redis":    c.Redis,
 		"keys":     c.Keys,
 	}
