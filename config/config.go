@@ -30,6 +30,8 @@ import (
 	"latchkey/internal/ratelimit"
 	"latchkey/internal/setting"
 	"latchkey/internal/store"
+	"latchkey/resetapi"
+	"latchkey/resetapi/delivery"
 	"latchkey/resetapi/password"
 	"latchkey/resetapi/policy"
 	"latchkey/resetapi/recovery"
@@ -41,6 +43,7 @@ const DefaultPath = "/etc/latchkey/latchkey.toml"
 
 // Config is the whole configuration.
 type Config struct {
+	Server      resetapi.Config            `toml:"server"`
 	Directories []directory.Config         `toml:"directory"`
 	Policies    []policy.Rule              `toml:"policy"`
 	Protected   policy.Protected           `toml:"protected"`
@@ -48,6 +51,7 @@ type Config struct {
 	Recovery    recovery.Config            `toml:"recovery"`
 	Contacts    contact.Config             `toml:"contacts"`
 	Support     web.Config                 `toml:"support"`
+	Delivery    delivery.Config            `toml:"delivery"`
 	Redis       store.Config               `toml:"redis"`
 	Keys        keyring.Config             `toml:"keys"`
 	Limits      map[string]ratelimit.Limit `toml:"limits"`
@@ -57,10 +61,12 @@ type Config struct {
 // is no directory in it.
 func Defaults() *Config {
 	return &Config{
+		Server:   resetapi.Defaults(),
 		Password: password.Defaults(),
 		Recovery: recovery.Defaults(),
 		Contacts: contact.Defaults(),
 		Support:  web.Defaults(),
+		Delivery: delivery.Defaults(),
 		Redis:    store.Defaults(),
 		Limits:   ratelimit.Defaults(),
 	}
@@ -85,9 +91,11 @@ type judge interface {
 // sections lists everything that judges itself, by its place in the file.
 func (c *Config) sections() map[string]judge {
 	sections := map[string]judge{
+		"server":   c.Server,
 		"password": c.Password,
 		"contacts": c.Contacts,
 		"support":  c.Support,
+		"delivery": c.Delivery,
 		"redis":    c.Redis,
 		"keys":     c.Keys,
 	}

@@ -14,7 +14,7 @@ import (
 // filledIn are the keys for which the example shows a value other than the
 // default, because there is none that fits everyone.
 var filledIn = []string{
-	"directory[0].name", "directory[0].servers", "directory[0].base_dn", "directory[0].bind_dn",
+	"server.public_url", "directory[0].name", "directory[0].servers", "directory[0].base_dn", "directory[0].bind_dn",
 	"directory[0].bind_password_file", "directory[0].default_policy_dn", "directory[0].group_base_dn",
 	"policy[0].enabled", "keys.file",
 }

@@ -33,11 +33,12 @@ It exits with 0 when all is done, 1 when something is wrong or failed, 2 when it
 type commandLine struct {
 	ConfigFile string `name:"config" placeholder:"FILE" default:"${path}" env:"${env}" help:"The configuration file (${default})."`
 
-	Serve   serveCommand   `cmd:"" help:"Serve the pages and the API."`
-	Config  configCommands `cmd:"" help:"Write and check the configuration."`
-	Keys    keysCommands   `cmd:"" help:"Make the keyring."`
-	Store   storeCommands  `cmd:"" help:"Prepare Redis."`
-	Version versionCommand `cmd:"" help:"Print the version."`
+	Serve    serveCommand     `cmd:"" help:"Serve the pages and the API."`
+	Config   configCommands   `cmd:"" help:"Write and check the configuration."`
+	Keys     keysCommands     `cmd:"" help:"Make the keyring."`
+	Store    storeCommands    `cmd:"" help:"Prepare Redis."`
+	Contacts contactsCommands `cmd:"" help:"Set, show and remove the contacts of people."`
+	Version  versionCommand   `cmd:"" help:"Print the version."`
 }
 
 // application is what every command gets.

@@ -14,7 +14,7 @@ import (
 func (c Config) Faults() []setting.Fault {
 	var faults []setting.Fault
 	missing := func(key, value, allowed string) {
-		if value == "" {
+		if strings.TrimSpace(value) == "" {
 			faults = append(faults, setting.Missing(key, allowed))
 		}
 	}
@@ -24,7 +24,12 @@ func (c Config) Faults() []setting.Fault {
 	if c.BindPassword.IsZero() {
 		faults = append(faults, setting.Missing("bind_password_file", "the file that holds the service account's password"))
 	}
-	missing("login_attribute", c.LoginAttribute, "the attribute that holds the login, such as \"uid\"")
+	if !isAttributeName(c.LoginAttribute) {
+		faults = append(faults, setting.Fault{Key: "login_attribute", Problem: "is not the name of an attribute", Allowed: "the attribute that holds the login, such as \"uid\""})
+	}
+	if _, err := flavorNamed(c.Flavor); c.Flavor != "" && err != nil {
+		faults = append(faults, setting.Fault{Key: "flavor", Problem: "is not a kind of directory that is supported", Allowed: supported() + ", or nothing to ask the server"})
+	}
 	faults = append(faults, c.serverFaults()...)
 	faults = append(faults, c.nameFaults()...)
 	faults = append(faults, filterFaults("user_filter", c.UserFilter, "{login}")...)
@@ -65,9 +70,12 @@ func (c Config) nameFaults() []setting.Fault {
 
 func (c Config) boundFaults() []setting.Fault {
 	var faults []setting.Fault
-	for key, value := range map[string]setting.Duration{"connect_timeout": c.ConnectTimeout, "operation_timeout": c.OperationTimeout} {
-		if d := value.Std(); d < 10*time.Millisecond || d > time.Minute {
-			faults = append(faults, setting.OutOfRange(key, value, "10ms", "1m"))
+	for _, timeout := range []struct {
+		key   string
+		value setting.Duration
+	}{{"connect_timeout", c.ConnectTimeout}, {"operation_timeout", c.OperationTimeout}} {
+		if d := timeout.value.Std(); d < 10*time.Millisecond || d > time.Minute {
+			faults = append(faults, setting.OutOfRange(timeout.key, timeout.value, "10ms", "1m"))
 		}
 	}
 	if c.Connections < 1 || c.Connections > 256 {
@@ -81,8 +89,11 @@ func filterFaults(key, filter, placeholder string) []setting.Fault {
 	if !strings.Contains(filter, placeholder) {
 		return []setting.Fault{{Key: key, Problem: "does not hold " + placeholder, Allowed: allowed}}
 	}
-	if _, err := ldap.CompileFilter(strings.ReplaceAll(filter, placeholder, "x")); err != nil {
-		return []setting.Fault{{Key: key, Problem: "is not a filter", Allowed: allowed}}
+	// A user_filter must hold for everyone too, with * in the place.
+	for _, value := range []string{"x", "*"} {
+		if _, err := ldap.CompileFilter(strings.ReplaceAll(filter, placeholder, value)); err != nil {
+			return []setting.Fault{{Key: key, Problem: "is not a filter", Allowed: allowed}}
+		}
 	}
 	return nil
 }

@@ -24,6 +24,7 @@ func TestConfigFaults(t *testing.T) {
 		"filter broken":     {func(c *Config) { c.UserFilter = "(uid={login}" }, []string{"user_filter"}},
 		"filter for nobody": {func(c *Config) { c.UserFilter = "(uid=alice)" }, []string{"user_filter"}},
 		"no connection":     {func(c *Config) { c.Connections, c.ConnectTimeout = 0, 0 }, []string{"connect_timeout", "connections"}},
+		"flavor unknown":    {func(c *Config) { c.Flavor, c.LoginAttribute = "x500", "" }, []string{"flavor", "login_attribute"}},
 		"authorities gone":  {func(c *Config) { c.CAFile = "/nowhere.pem" }, []string{"ca_file"}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -1,0 +1,223 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"latchkey/internal/contact"
+	"latchkey/internal/directory"
+	"latchkey/internal/store"
+)
+
+type contactsCommands struct {
+	Set    contactsSet    `cmd:"" help:"Set the contacts of one person."`
+	Show   contactsShow   `cmd:"" help:"Show the contacts of one person, masked."`
+	Delete contactsDelete `cmd:"" help:"Remove all contacts of one person."`
+	Export contactsExport `cmd:"" help:"Print everyone's contacts, in clear, as CSV."`
+}
+
+// desk is what the commands on contacts work with.
+type desk struct {
+	store    *store.Store
+	contacts *contact.Store
+	people   *directory.Directory
+	rules    contact.Config
+}
+
+// openDesk opens the store and the directory with a name; no name means the
+// only one that is configured.
+func (a *application) openDesk(ctx context.Context, name string) (_ *desk, err error) {
+	loaded, err := a.load()
+	if err != nil {
+		return nil, err
+	}
+	section, err := chooseDirectory(loaded.Directories, name)
+	if err != nil {
+		return nil, err
+	}
+	s, keys, err := openStore(loaded)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.Close())
+		}
+	}()
+	if err := s.Check(ctx, keys.Fingerprint()); err != nil {
+		return nil, err
+	}
+	people, err := directory.Open(section, a.logger)
+	if err != nil {
+		return nil, err
+	}
+	return &desk{store: s, contacts: contact.NewStore(s, keys), people: people, rules: loaded.Contacts}, nil
+}
+
+func (d *desk) close() error {
+	d.people.Close()
+	return d.store.Close()
+}
+
+func chooseDirectory(sections []directory.Config, name string) (directory.Config, error) {
+	var names []string
+	for _, section := range sections {
+		if section.Name == name || name == "" && len(sections) == 1 {
+			return section, nil
+		}
+		names = append(names, section.Name)
+	}
+	if name == "" {
+		return directory.Config{}, usageError("say which directory with --directory: " + strings.Join(names, ", "))
+	}
+	return directory.Config{}, usageError(fmt.Sprintf("there is no directory %q; there is: %s", name, strings.Join(names, ", ")))
+}
+
+// whom names one person, by login or, when the directory has no such login
+// any more, by the permanent id.
+type whom struct {
+	Login     string `arg:"" optional:"" help:"The person's login."`
+	ID        string `name:"id" placeholder:"ID" help:"The person's permanent id as export prints it, instead of the login; also for people who are gone."`
+	Directory string `placeholder:"NAME" help:"The name of the [[directory]], if there are several."`
+}
+
+// Validate is called by the parser.
+func (w whom) Validate() error {
+	if (w.Login == "") == (w.ID == "") {
+		return errors.New("name one person: LOGIN, or --id=ID")
+	}
+	return nil
+}
+
+// id returns the person's permanent id as text.
+func (w whom) id(ctx context.Context, people *directory.Directory) (string, error) {
+	if w.ID != "" {
+		id, err := directory.ParseID(w.ID)
+		return id.String(), err
+	}
+	person, err := people.Find(ctx, w.Login)
+	if err != nil {
+		return "", err
+	}
+	return person.ID.String(), nil
+}
+
+// with opens the desk, finds the person and calls f.
+func (w whom) with(ctx context.Context, app *application, f func(d *desk, person string) error) (err error) {
+	d, err := app.openDesk(ctx, w.Directory)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, d.close()) }()
+	person, err := w.id(ctx, d.people)
+	if err != nil {
+		return err
+	}
+	return f(d, person)
+}
+
+type contactsSet struct {
+	whom
+
+	Email  []string `placeholder:"ADDRESS" sep:"none" help:"An alternate e-mail address; repeat it for several. Those that are there are replaced."`
+	Mobile []string `placeholder:"NUMBER" sep:"none" help:"A mobile number; repeat it for several. Those that are there are replaced."`
+}
+
+func (c contactsSet) Run(ctx context.Context, app *application) error {
+	if len(c.Email)+len(c.Mobile) == 0 {
+		return usageError("give at least one --email or --mobile; `latchkey contacts delete` removes all")
+	}
+	return c.with(ctx, app, func(d *desk, person string) error {
+		added, err := c.normal(d.rules)
+		if err != nil {
+			return err
+		}
+		err = d.contacts.Update(ctx, d.people.Name(), person, func(card *contact.Card) error {
+			kept := added
+			for _, old := range card.Contacts {
+				if old.Kind == contact.Email && c.Email == nil || old.Kind == contact.Mobile && c.Mobile == nil {
+					kept = append(kept[:len(kept):len(kept)], old)
+				}
+			}
+			card.Contacts = kept
+			return nil
+		})
+		if err == nil {
+			fmt.Fprintf(app.out, "Set %s.\n", counted(len(added), "contact"))
+		}
+		return err
+	})
+}
+
+// normal returns the typed contacts in their normal form.
+func (c contactsSet) normal(rules contact.Config) ([]contact.Contact, error) {
+	var added []contact.Contact
+	for kind, values := range map[contact.Kind][]string{contact.Email: c.Email, contact.Mobile: c.Mobile} {
+		for _, value := range values {
+			normal, err := rules.Normal(kind, value)
+			if err != nil {
+				return nil, fmt.Errorf("--%s: %w", kind, err)
+			}
+			added = append(added, contact.Contact{Kind: kind, Value: normal, Source: contact.Staff, AddedAt: time.Now().UTC().Truncate(time.Second)})
+		}
+	}
+	return added, nil
+}
+
+type contactsShow struct {
+	whom
+
+	Reveal bool `help:"Show addresses and numbers in clear."`
+	JSON   bool `name:"json" help:"Print JSON."`
+}
+
+func (c contactsShow) Run(ctx context.Context, app *application) error {
+	return c.with(ctx, app, func(d *desk, person string) error {
+		card, err := d.contacts.Get(ctx, d.people.Name(), person)
+		if err != nil {
+			return err
+		}
+		if !c.Reveal {
+			for i, known := range card.Contacts {
+				card.Contacts[i].Value = contact.Mask(known.Kind, known.Value)
+			}
+		}
+		if c.JSON {
+			return printJSON(app.out, card)
+		}
+		table := tabwriter.NewWriter(app.out, 0, 0, 2, ' ', 0)
+		for _, known := range card.Contacts {
+			fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", known.Kind, known.Value, known.Source, known.AddedAt.Format(time.DateOnly))
+		}
+		return table.Flush()
+	})
+}
+
+type contactsDelete struct {
+	whom
+}
+
+func (c contactsDelete) Run(ctx context.Context, app *application) error {
+	return c.with(ctx, app, func(d *desk, person string) error {
+		if _, err := d.contacts.Get(ctx, d.people.Name(), person); errors.Is(err, contact.ErrNoCard) {
+			return err
+		}
+		if err := d.contacts.Delete(ctx, d.people.Name(), person); err != nil {
+			return err
+		}
+		fmt.Fprintln(app.out, "Removed all contacts of this person.")
+		return nil
+	})
+}
+
+func printJSON(out io.Writer, value any) error {
+	encoder := json.NewEncoder(out)
+	encoder.SetEscapeHTML(false)
+	return encoder.Encode(value)
+}

@@ -1,0 +1,61 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"latchkey/internal/testenv"
+)
+
+// serversConfig is a configuration for the servers of a script.
+const serversConfig = `
+[server]
+public_url = "http://127.0.0.1:8080"
+
+[[directory]]
+name = "main"
+servers = [%q]
+ca_file = %q
+base_dn = %q
+bind_dn = %q
+
+[[policy]]
+enabled = true
+
+[contacts]
+corporate_domains = ["example.test"]
+
+[redis]
+addresses = [%q]
+username = %q
+
+[keys]
+file = %q
+
+`
+
+// The scripts in testdata/script/servers run on a real slapd and a real Redis,
+// each with a Redis of its own.
+func TestScriptOnServers(t *testing.T) {
+	testenv.Need(t, "slapd", "ldapwhoami", "redis-server")
+	slapd := testenv.NewSlapd(t)
+	p := params("../../testdata/script/servers")
+	p.Setup = func(env *testscript.Env) error {
+		redis, err := testenv.StartRedis(t.Context(), t.TempDir(), testenv.RedisOptions{})
+		if err != nil {
+			return err
+		}
+		env.Defer(redis.Stop)
+		text := fmt.Sprintf(serversConfig, slapd.LDAPSURL, slapd.CAFile, slapd.BaseDN, slapd.ServiceDN, redis.Addr, redis.Username,
+			filepath.Join(env.WorkDir, "keyring"))
+		env.Setenv("LATCHKEY_CONFIG", filepath.Join(env.WorkDir, "latchkey.toml"))
+		env.Setenv("LATCHKEY_DIRECTORY__0__BIND_PASSWORD", slapd.ServicePassword)
+		env.Setenv("LATCHKEY_REDIS__PASSWORD", redis.Password)
+		return os.WriteFile(filepath.Join(env.WorkDir, "latchkey.toml"), []byte(text), 0o600)
+	}
+	testscript.Run(t, p)
+}
