@@ -17,7 +17,7 @@ var (
 	ErrOtherKeyring = errors.New("the store was initialized with another keyring: what it holds cannot be read with this one")
 	// ErrEviction means that Redis may drop keys when memory runs short; all
 	// counters that guard accounts would be the first to go.
-	ErrEviction = errors.New("Redis may evict keys, and the counters that guard accounts go first: set maxmemory-policy noeviction")
+	ErrEviction = errors.New("the store may evict keys, and the counters that guard accounts go first: set maxmemory-policy noeviction in Redis")
 )
 
 // Init marks the store as Latchkey's: a new epoch and the keyring's

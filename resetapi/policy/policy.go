@@ -39,8 +39,8 @@ func RuleDefaults() Rule { return Rule{Gates: 1, Methods: []string{Email}} }
 type Protected struct {
 	// Groups are DNs; their members are never reset.
 	Groups []string `toml:"groups"`
-	// DNs are entries that are never reset; the service account always is one.
-	DNs []string `toml:"dns"`
+	// Entries are DNs that are never reset; the service account always is one.
+	Entries []string `toml:"entries"`
 }
 
 // Faults reports what is wrong with the rule.
@@ -84,7 +84,7 @@ type Policy struct {
 
 // New returns a policy of the sections.
 func New(rules []Rule, protected Protected) *Policy {
-	p := &Policy{protected: Protected{Groups: normal(protected.Groups), DNs: normal(protected.DNs)}}
+	p := &Policy{protected: Protected{Groups: normal(protected.Groups), Entries: normal(protected.Entries)}}
 	for _, rule := range rules {
 		rule.Groups = normal(rule.Groups)
 		p.rules = append(p.rules, rule)
@@ -120,7 +120,7 @@ func (p *Policy) Decide(ctx context.Context, person *directory.Person, lookup Gr
 		groups = normal(found)
 	}
 	dn := directory.NormalDN(person.DN)
-	if slices.Contains(p.protected.DNs, dn) || intersect(groups, p.protected.Groups) {
+	if slices.Contains(p.protected.Entries, dn) || intersect(groups, p.protected.Groups) {
 		return Decision{Protected: true}, nil
 	}
 	for _, rule := range p.rules {

@@ -145,10 +145,14 @@ func (r Record) who() Subject {
 
 // kind tells which contacts a method needs.
 func kind(m Method) contact.Kind {
-	if m == EmailCode {
+	switch m {
+	case EmailCode:
 		return contact.Email
+	case SMSCode:
+		return contact.Mobile
+	default:
+		return ""
 	}
-	return ""
 }
 
 // reachable are the methods for which the card has a contact.

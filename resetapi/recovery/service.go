@@ -101,8 +101,8 @@ type StartRequest struct {
 	// Languages are those the person reads, in the form of Accept-Language
 	// (RFC 9110 §12.5.4); messages come in the first.
 	Languages string
-	Origin   Origin
-	Address  netip.Addr
+	Origin    Origin
+	Address   netip.Addr
 }
 
 // MaxLogin is the longest login that is looked up, in bytes.

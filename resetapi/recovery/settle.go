@@ -62,7 +62,7 @@ func (s *Service) settleLater(ctx context.Context, old stored) (stored, error) {
 	if (old.State != Writing && old.State != Unknown) || old.now.Sub(old.Write.At) < s.Config.SettleFor.Std()+writeTime {
 		return old, nil
 	}
-	if old.Write.Server == "" { // claimed, but nothing was sent
+	if old.Write.DN == "" { // claimed, but nothing was sent
 		return s.finish(ctx, old.ID, Wrote{Claim: old.Write.Claim, Outcome: OutcomeNothing})
 	}
 	id, err := directory.ParseID(old.Subject.Person)

@@ -46,8 +46,13 @@ const (
 // Method names a kind of gate.
 type Method string
 
-// EmailCode is a code sent to the alternate e-mail addresses.
-const EmailCode Method = "email"
+// The methods.
+const (
+	// EmailCode is a code sent to the alternate e-mail addresses.
+	EmailCode Method = "email"
+	// SMSCode is a code sent to the mobile numbers.
+	SMSCode Method = "sms"
+)
 
 // Origin is the surface that a recovery is bound to.
 type Origin string
@@ -135,10 +140,10 @@ type Record struct {
 	Required  Requirement `json:"required"`
 	Challenge *Challenge  `json:"challenge,omitempty"`
 	// Opened counts the codes of the current gate.
-	Opened int     `json:"opened"`
-	Proofs []Proof `json:"proofs,omitempty"`
-	Refusals  int        `json:"refusals"`
-	Write     *Write     `json:"write,omitempty"`
+	Opened   int     `json:"opened"`
+	Proofs   []Proof `json:"proofs,omitempty"`
+	Refusals int     `json:"refusals"`
+	Write    *Write  `json:"write,omitempty"`
 }
 
 var (
