@@ -139,6 +139,11 @@ func parse(file string, text []byte, environ []string) (*Config, error) {
 
 // checkWhole finds what no section can know alone.
 func (l *loader) checkWhole(c *Config) {
+	for name, limit := range c.Limits {
+		if len(limit.Rates) == 0 {
+			l.judged("limits."+name, setting.Fault{Key: "rates", Problem: "is empty, which would limit nothing", Allowed: `at least one rate such as "10/10m"`})
+		}
+	}
 	if len(c.Directories) == 0 && !l.faulty["directory"] {
 		l.judged("directory", setting.Missing("", "at least one [[directory]] section"))
 	}

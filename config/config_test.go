@@ -141,6 +141,7 @@ func TestTablesOfTheWrongForm(t *testing.T) {
 		"redis = { timout = \"1s\" }\n":           "redis.timout is not a key of this section; did you mean timeout?",
 		"directory = [{ name = 1 }]\n":            "directory[0].name is a number",
 		"[redis]\naddresses = [\"a:1\", 2]\n":     "redis.addresses has an entry (number 2) that is a number",
+		"[limits.starts]\nrates = []\n":           "limits.starts.rates is empty",
 		"stray = 1\n":                             "stray is not a section",
 		"[redis]\ntimeout = 1979-05-27\n":         "redis.timeout is a date or time",
 		"[redis]\nmode = \"single\" x\ntls = 1\n": "redis.tls is a number; allowed: true or false",

@@ -158,16 +158,20 @@ func (c contactsSet) Run(ctx context.Context, app *application) error {
 // normal returns the typed contacts in their normal form.
 func (c contactsSet) normal(rules contact.Config) ([]contact.Contact, error) {
 	var added []contact.Contact
-	for kind, values := range map[contact.Kind][]string{contact.Email: c.Email, contact.Mobile: c.Mobile} {
+	var errs []error
+	add := func(kind contact.Kind, values []string) {
 		for _, value := range values {
 			normal, err := rules.Normal(kind, value)
 			if err != nil {
-				return nil, fmt.Errorf("--%s: %w", kind, err)
+				errs = append(errs, fmt.Errorf("--%s: %w", kind, err))
+				continue
 			}
 			added = append(added, contact.Contact{Kind: kind, Value: normal, Source: contact.Staff, AddedAt: time.Now().UTC().Truncate(time.Second)})
 		}
 	}
-	return added, nil
+	add(contact.Email, c.Email)
+	add(contact.Mobile, c.Mobile)
+	return added, errors.Join(errs...)
 }
 
 type contactsShow struct {
