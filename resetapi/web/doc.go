@@ -1,0 +1,25 @@
+// Package web owns the pages: the wizard as plain server-rendered HTML for
+// somebody who is locked out and in a hurry.
+//
+// Rules:
+//   - There is no JavaScript, no inline style and nothing from another site, so
+//     that the strictest Content-Security-Policy holds.
+//   - No GET or HEAD changes anything. A form answers 303 when it worked, and
+//     shows itself again with what to do when it did not.
+//   - The recovery is in the cookie and nowhere else: no URL holds an id, a
+//     token, a code or a login. The cookie gets a new value when a recovery
+//     begins and with each proof; a value that the browser brought is never
+//     taken over. It stays until the browser is closed or another recovery
+//     begins, so that the last page can be loaded again; by then it opens
+//     nothing.
+//   - A page that does not fit the state of the recovery redirects to the one
+//     that does: going back, reloading, a second tab and waiting too long all
+//     end at a page that makes sense.
+//   - No page shows anything that depends on whether an account exists.
+//   - Every sentence is in the catalogs, one file a language. Errors become
+//     sentences by the type of their [problem.Problem] only. Times are told as
+//     durations, by the store's clock: nobody's time zone is known here.
+//
+// Each page has one handler file and one template. Standards: RFC 6265bis
+// (cookies), RFC 9110 (methods and status codes), WCAG 2.2 AA.
+package web

@@ -1,0 +1,47 @@
+package web
+
+import (
+	"net/http"
+
+	"latchkey/resetapi/recovery"
+)
+
+// The paths of the pages. None of them ever carries an id or a secret.
+const (
+	pathStart    = "/"
+	pathVerify   = "/verify"
+	pathSend     = "/verify/send"
+	pathCode     = "/verify/code"
+	pathPassword = "/password"
+	pathDone     = "/done"
+	pathEnded    = "/ended"
+	pathGiveUp   = "/give-up"
+)
+
+// The notices that a redirect may ask the next page for. Any other is ignored.
+const (
+	noticeNoRecovery = "no_recovery"
+	noticeNotSet     = "not_set"
+)
+
+// pathOf is the page on which a recovery goes on.
+func pathOf(step recovery.Step) string {
+	switch step {
+	case recovery.StepVerify:
+		return pathVerify
+	case recovery.StepSetPassword:
+		return pathPassword
+	case recovery.StepSettling, recovery.StepDone:
+		return pathDone
+	case recovery.StepEnded:
+		return pathEnded
+	default:
+		return pathStart
+	}
+}
+
+// seeOther sends the browser on by GET, to one of the paths above.
+func seeOther(w http.ResponseWriter, r *http.Request, path string) {
+	w.Header().Set("Cache-Control", "no-store")
+	http.Redirect(w, r, path, http.StatusSeeOther)
+}

@@ -1,0 +1,99 @@
+package web
+
+import (
+	"bytes"
+	"embed"
+	"fmt"
+	"html/template"
+	"io/fs"
+	"net/http"
+	"path"
+	"strconv"
+	"strings"
+)
+
+//go:embed templates
+var templateFiles embed.FS
+
+// loadPages parses each template within the layout.
+func loadPages(files fs.FS) (map[string]*template.Template, error) {
+	names, err := fs.Glob(files, "templates/*.html")
+	if err != nil {
+		return nil, err
+	}
+	const layout = "templates/layout.html"
+	pages := make(map[string]*template.Template)
+	for _, name := range names {
+		if name == layout {
+			continue
+		}
+		parsed, err := template.New(path.Base(layout)).ParseFS(files, layout, name)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		pages[strings.TrimSuffix(path.Base(name), ".html")] = parsed
+	}
+	return pages, nil
+}
+
+// frame is what the layout shows around the content of a page. A page sets
+// Title and what it needs of Stage to Content; render does the rest.
+type frame struct {
+	*speech
+	Title string
+	// Stage is the part of the way that is marked: 1 to 3, or 0 for none.
+	Stage int
+	// Alerts say what went wrong with the form that was sent.
+	Alerts []alert
+	// Refresh is after how many seconds the page loads itself again.
+	Refresh int
+	Content any
+
+	Brand   string
+	Support Config
+	Style   string
+	Logo    string
+}
+
+// alert is one sentence about what to mend, and the field it is about.
+type alert struct{ Text, Field string }
+
+// Wrong reports whether an alert is about a field.
+func (f frame) Wrong(field string) bool {
+	for _, a := range f.Alerts {
+		if a.Field == field {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *Site) speech(r *http.Request) *speech {
+	return s.languages.match(r.Header.Get("Accept-Language"))
+}
+
+// render writes a page whole or not at all.
+func (s *Site) render(w http.ResponseWriter, r *http.Request, status int, name string, f frame) {
+	f.speech = s.speech(r)
+	f.Support, f.Style, f.Logo, f.Brand = s.config, s.style, s.logo, s.config.ServiceName
+	if f.Brand == "" {
+		f.Brand = f.T("brand")
+	}
+	var body bytes.Buffer
+	if err := s.pages[name].Execute(&body, f); err != nil {
+		s.logger.ErrorContext(r.Context(), "a page could not be rendered", "page", name,
+			"request_id", s.options.RequestID(r.Context()), "error", err)
+		http.Error(w, http.StatusText(http.StatusInternalServerError), http.StatusInternalServerError)
+		return
+	}
+	header := w.Header()
+	header.Set("Content-Type", "text/html; charset=utf-8")
+	header.Set("Content-Length", strconv.Itoa(body.Len()))
+	header.Set("Content-Language", f.Language())
+	header.Set("Cache-Control", "no-store")
+	header.Add("Vary", "Accept-Language")
+	w.WriteHeader(status)
+	if r.Method != http.MethodHead {
+		_, _ = body.WriteTo(w)
+	}
+}

@@ -1,0 +1,93 @@
+package web
+
+import (
+	"net/http"
+	"strings"
+	"unicode"
+
+	"latchkey/resetapi/problem"
+	"latchkey/resetapi/recovery"
+)
+
+type startPage struct {
+	Login string
+	// Notice is the key of a sentence about how the person came here.
+	Notice string
+	// GoOn is the page on which a recovery that was begun goes on, if any.
+	GoOn string
+}
+
+// showStart asks who the person is.
+func (s *Site) showStart(w http.ResponseWriter, r *http.Request) error {
+	content := startPage{GoOn: s.begun(r)}
+	if r.URL.Query().Get("notice") == noticeNoRecovery && content.GoOn == "" {
+		content.Notice = "notice." + noticeNoRecovery
+	}
+	s.renderStart(w, r, http.StatusOK, content)
+	return nil
+}
+
+// begun is where the recovery of this browser goes on. A service that is away
+// is no reason to hide the form: sending it will tell.
+func (s *Site) begun(r *http.Request) string {
+	_, view, err := s.current(r)
+	if err != nil || view.Step == recovery.StepDone || view.Step == recovery.StepEnded {
+		return ""
+	}
+	return pathOf(view.Step)
+}
+
+// start begins a recovery under a new cookie. What the browser held before is
+// given up, not continued.
+func (s *Site) start(w http.ResponseWriter, r *http.Request) error {
+	fields, err := form(w, r, "login")
+	if err != nil {
+		return err
+	}
+	login := strings.TrimSpace(fields["login"])
+	if fault := loginFault(login); fault != "" {
+		s.renderStart(w, r, http.StatusUnprocessableEntity, startPage{Login: login}, alert{s.speech(r).T(fault), "login"})
+		return nil
+	}
+	ticket, view, err := s.recoveries.Start(r.Context(), recovery.StartRequest{
+		Login: login, Languages: s.speech(r).Language(), Origin: recovery.Web, Address: s.options.Address(r),
+	})
+	if err != nil {
+		return s.startAgain(w, r, login, err)
+	}
+	if old, ok := s.ticket(r); ok {
+		_ = s.recoveries.GiveUp(r.Context(), old) // it ends by itself, too
+	}
+	s.keep(w, ticket)
+	seeOther(w, r, pathOf(view.Step))
+	return nil
+}
+
+// startAgain keeps what was typed while the service cannot take it.
+func (s *Site) startAgain(w http.ResponseWriter, r *http.Request, login string, err error) error {
+	p := problem.From(err)
+	if p.Type != problem.Limited && p.Type != problem.Unavailable {
+		return err
+	}
+	s.log(r, p, err)
+	s.renderStart(w, r, p.Status, startPage{Login: login}, s.sentence(w, r, p, ""))
+	return nil
+}
+
+// loginFault is the key of what is wrong with a login in itself, if anything.
+func loginFault(login string) string {
+	switch {
+	case login == "":
+		return "start.login_missing"
+	case len(login) > recovery.MaxLogin || strings.ContainsFunc(login, unicode.IsControl):
+		return "start.login_impossible"
+	default:
+		return ""
+	}
+}
+
+func (s *Site) renderStart(w http.ResponseWriter, r *http.Request, status int, content startPage, alerts ...alert) {
+	s.render(w, r, status, "start", frame{
+		Title: s.speech(r).T("start.title"), Stage: 1, Alerts: alerts, Content: content,
+	})
+}
