@@ -41,6 +41,8 @@ type LDAPAction struct {
 	Wait <-chan struct{}
 	// Replace is passed on instead.
 	Replace []byte
+	// Answer keeps the message and goes back to where it came from.
+	Answer []byte
 }
 
 // LDAPProxy stands in front of an LDAP server and does to single messages what

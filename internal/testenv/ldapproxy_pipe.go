@@ -105,7 +105,7 @@ func (p *LDAPProxy) serve(client net.Conn) {
 }
 
 // copy passes messages from one side to the other until one of them ends.
-func (p *LDAPProxy) copy(to io.Writer, from io.Reader, hook func() func(LDAPMessage) LDAPAction) {
+func (p *LDAPProxy) copy(to io.Writer, from io.ReadWriter, hook func() func(LDAPMessage) LDAPAction) {
 	for {
 		m, err := readMessage(from)
 		if err != nil {
@@ -121,16 +121,24 @@ func (p *LDAPProxy) copy(to io.Writer, from io.Reader, hook func() func(LDAPMess
 		if action.Wait != nil {
 			<-action.Wait
 		}
-		switch {
-		case action.Drop:
-			return
-		case action.Swallow:
-			continue
-		case action.Replace != nil:
-			m.Bytes = action.Replace
-		}
-		if _, err := to.Write(m.Bytes); err != nil {
+		if action.Drop || !pass(to, from, m, action) {
 			return
 		}
 	}
+}
+
+// pass does with one message what was asked for, and reports whether that went
+// well.
+func pass(to, back io.Writer, m LDAPMessage, action LDAPAction) bool {
+	var err error
+	switch {
+	case action.Swallow:
+	case action.Answer != nil:
+		_, err = back.Write(action.Answer)
+	case action.Replace != nil:
+		_, err = to.Write(action.Replace)
+	default:
+		_, err = to.Write(m.Bytes)
+	}
+	return err == nil
 }

@@ -1,0 +1,180 @@
+package directory
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/go-ldap/ldap/v3"
+)
+
+// Directory is one configured directory. It is safe for concurrent use.
+type Directory struct {
+	config  Config
+	logger  *slog.Logger
+	tls     *tls.Config
+	servers []*server
+	pool    *pool
+
+	mu sync.Mutex
+	// flavor is nil until the configuration or the first server named it.
+	flavor flavor
+}
+
+// Open checks the section and makes the directory ready. It connects with the
+// first call only; [Directory.Check] tells whether that works.
+func Open(c Config, logger *slog.Logger) (*Directory, error) {
+	if strings.TrimSpace(c.BindPassword.Reveal()) == "" {
+		return nil, fmt.Errorf("directory %q: bind_password_file: the password of the service account is empty", c.Name)
+	}
+	if faults := c.Faults(); len(faults) > 0 {
+		errs := make([]error, 0, len(faults))
+		for _, fault := range faults {
+			errs = append(errs, fmt.Errorf("%s: %s (allowed: %s)", fault.Key, fault.Problem, fault.Allowed))
+		}
+		return nil, fmt.Errorf("directory %q: %w", c.Name, errors.Join(errs...))
+	}
+	if err := checkFilters(c); err != nil {
+		return nil, fmt.Errorf("directory %q: %w", c.Name, err)
+	}
+	d := &Directory{config: c, logger: logger.With("directory", c.Name)}
+	if c.Flavor != "" {
+		pinned, err := flavorNamed(c.Flavor)
+		if err != nil {
+			return nil, fmt.Errorf("directory %q: %w", c.Name, err)
+		}
+		d.flavor = pinned
+	}
+	if d.config.GroupBaseDN == "" {
+		d.config.GroupBaseDN = c.BaseDN
+	}
+	var err error
+	if d.tls, err = tlsConfig(c.CAFile); err != nil {
+		return nil, fmt.Errorf("directory %q: %w", c.Name, err)
+	}
+	for _, url := range c.Servers {
+		s, err := newServer(url)
+		if err != nil {
+			return nil, fmt.Errorf("directory %q: servers: %w", c.Name, err)
+		}
+		d.servers = append(d.servers, s)
+	}
+	d.pool = newPool(c.Connections, c.OperationTimeout.Std(), d.connect)
+	return d, nil
+}
+
+// checkFilters refuses what Config.Faults cannot see: a user_filter has to hold
+// for everyone too, with * for the login, and names must be attribute names.
+func checkFilters(c Config) error {
+	if !isAttributeName(c.LoginAttribute) {
+		return errors.New("login_attribute: not the name of an attribute")
+	}
+	if strings.TrimSpace(c.BaseDN) == "" || strings.TrimSpace(c.BindDN) == "" {
+		return errors.New("base_dn, bind_dn: must not be blank")
+	}
+	if _, err := ldap.CompileFilter(strings.ReplaceAll(c.UserFilter, "{login}", "*")); err != nil {
+		return errors.New("user_filter: must be a filter with * in the place of {login} too")
+	}
+	return nil
+}
+
+// tlsConfig verifies always; there is no way to switch that off.
+func tlsConfig(caFile string) (*tls.Config, error) {
+	config := &tls.Config{MinVersion: tls.VersionTLS12}
+	if caFile == "" {
+		return config, nil
+	}
+	text, err := os.ReadFile(caFile)
+	if err != nil {
+		return nil, fmt.Errorf("ca_file: %w", err)
+	}
+	config.RootCAs = x509.NewCertPool()
+	if !config.RootCAs.AppendCertsFromPEM(text) {
+		return nil, errors.New("ca_file: holds no certificate in PEM form")
+	}
+	return config, nil
+}
+
+// Close ends all connections. Calls afterwards fail.
+func (d *Directory) Close() { d.pool.close() }
+
+// Name is the name of the section.
+func (d *Directory) Name() string { return d.config.Name }
+
+// connect opens a connection that is bound as the service account.
+func (d *Directory) connect(ctx context.Context, s *server) (*conn, error) {
+	if err := s.standing(time.Now()); err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, d.config.ConnectTimeout.Std())
+	defer cancel()
+	c, err := dial(ctx, s, d.tls)
+	if err != nil {
+		s.away(time.Now())
+		return nil, fmt.Errorf("%w: %w", ErrUnavailable, explain(s, err))
+	}
+	if err := d.introduce(ctx, c); err != nil {
+		c.close()
+		return nil, err
+	}
+	s.back()
+	return c, nil
+}
+
+// introduce binds, and learns who we are and what kind of server this is.
+func (d *Directory) introduce(ctx context.Context, c *conn) error {
+	policy, err := c.bind(ctx, d.config.BindDN, d.config.BindPassword.Reveal())
+	if err != nil || policy == policyChangeAfterReset {
+		return d.bindFailed(c.server, policy, err)
+	}
+	if c.identity, err = c.whoami(ctx); err != nil {
+		return unavailable("ask who we are", err)
+	}
+	return d.learnFlavor(ctx, c)
+}
+
+// bindFailed keeps a wrong password from being tried so often that the
+// directory locks the service account.
+func (d *Directory) bindFailed(s *server, policy int, cause error) error {
+	err := fmt.Errorf("%w: %w", ErrUnavailable, explainBind(s, policy, cause))
+	a, ok := answerOf(cause)
+	if cause != nil && !ok || a.code == ldap.LDAPResultBusy || a.code == ldap.LDAPResultUnavailable {
+		s.away(time.Now())
+		return err
+	}
+	s.refused(time.Now(), err)
+	d.logger.Error("the directory refuses the service account; it is asked again in half a minute", "server", s.url, "error", err)
+	return err
+}
+
+// learnFlavor asks the root DSE once in the life of the directory.
+func (d *Directory) learnFlavor(ctx context.Context, c *conn) error {
+	if d.known() != nil {
+		return nil
+	}
+	root, err := rootDSE(ctx, c)
+	if err != nil {
+		return err
+	}
+	found, err := flavorOf(root)
+	if err != nil {
+		return fmt.Errorf("%w: %s: %w", ErrUnavailable, c.server.url, err)
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.flavor = found
+	return nil
+}
+
+func (d *Directory) known() flavor {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.flavor
+}

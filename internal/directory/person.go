@@ -1,0 +1,135 @@
+package directory
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/go-ldap/ldap/v3"
+)
+
+// maxLogin is the longest login that is looked up, in bytes.
+const maxLogin = 256
+
+// Find returns the person who is meant by a login. A login that finds nobody,
+// or more than one, is [ErrNotFound].
+func (d *Directory) Find(ctx context.Context, login string) (*Person, error) {
+	if !isLogin(login) {
+		return nil, ErrNotFound
+	}
+	f, err := d.kindOfServer(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return d.one(ctx, f, strings.ReplaceAll(d.config.UserFilter, "{login}", ldap.EscapeFilter(login)))
+}
+
+// Read returns the person with an id. Who is no longer below base_dn or no
+// longer matches user_filter is [ErrNotFound].
+func (d *Directory) Read(ctx context.Context, id ID) (*Person, error) {
+	f, err := d.kindOfServer(ctx)
+	if err != nil {
+		return nil, err
+	}
+	filter, err := f.idFilter(id)
+	if err != nil {
+		return nil, err
+	}
+	return d.one(ctx, f, "(&"+filter+strings.ReplaceAll(d.config.UserFilter, "{login}", "*")+")")
+}
+
+func isLogin(login string) bool {
+	return login != "" && len(login) <= maxLogin && utf8.ValidString(login) && !strings.ContainsFunc(login, unicode.IsControl)
+}
+
+// one returns the only person that a filter finds.
+func (d *Directory) one(ctx context.Context, f flavor, filter string) (*Person, error) {
+	const enoughToTell = 2
+	attributes := append(f.accountAttributes(), d.config.LoginAttribute, "displayName", "cn", "mail")
+	entries, s, err := d.search(ctx, d.subtree(d.config.BaseDN, filter, enoughToTell, attributes...))
+	tooMany := ldap.IsErrorWithCode(err, ldap.LDAPResultSizeLimitExceeded)
+	if err != nil && !tooMany {
+		return nil, unavailable("search for a person", err)
+	}
+	if tooMany || len(entries) > 1 {
+		d.logger.Warn("more than one entry was found for one person, so none is taken: make user_filter find one")
+		return nil, ErrNotFound
+	}
+	if len(entries) == 0 {
+		return nil, ErrNotFound
+	}
+	return d.person(f, entries[0], s)
+}
+
+func (d *Directory) person(f flavor, entry *ldap.Entry, s *server) (*Person, error) {
+	a, err := f.account(entry, time.Now())
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	p := &Person{
+		ID:          a.id,
+		DN:          entry.DN,
+		Login:       entry.GetEqualFoldAttributeValue(d.config.LoginAttribute),
+		DisplayName: entry.GetEqualFoldAttributeValue("displayName"),
+		Mail:        entry.GetEqualFoldAttributeValue("mail"),
+		State:       a.state,
+		ChangeStamp: a.changeStamp,
+		policyDN:    a.policyDN,
+		server:      s.url,
+	}
+	if p.DisplayName == "" {
+		p.DisplayName = entry.GetEqualFoldAttributeValue("cn")
+	}
+	if p.Login == "" || p.DN == "" {
+		d.logger.Warn("an entry has no value in login_attribute and is passed over", "id", p.ID.String())
+		return nil, ErrNotFound
+	}
+	return p, nil
+}
+
+// maxGroups bounds the groups of one person; whoever has more cannot be judged.
+const maxGroups = 1000
+
+// Groups returns the DNs of the person's groups in the form of [NormalDN]. An
+// answer that is not whole is an error, because a protected group may be in
+// what is missing.
+func (d *Directory) Groups(ctx context.Context, p *Person) ([]string, error) {
+	filter := strings.ReplaceAll(d.config.GroupFilter, "{dn}", ldap.EscapeFilter(p.DN))
+	entries, _, err := d.search(ctx, d.subtree(d.config.GroupBaseDN, filter, maxGroups, noAttributes))
+	if err != nil {
+		return nil, unavailable("search for groups", err)
+	}
+	groups := make([]string, 0, len(entries))
+	for _, entry := range entries {
+		groups = append(groups, NormalDN(entry.DN))
+	}
+	return groups, nil
+}
+
+// Policy returns the password policy that applies to the person: the one that
+// the entry names, else default_policy_dn, else one without rules.
+func (d *Directory) Policy(ctx context.Context, p *Person) (*PasswordPolicy, error) {
+	dn := p.policyDN
+	if dn == "" {
+		dn = d.config.DefaultPolicyDN
+	}
+	if dn == "" {
+		return &PasswordPolicy{}, nil
+	}
+	f, err := d.kindOfServer(ctx)
+	if err != nil {
+		return nil, err
+	}
+	entries, _, err := d.search(ctx, d.entry(dn, "(objectClass=*)", f.policyAttributes()...))
+	if ldap.IsErrorAnyOf(err, ldap.LDAPResultNoSuchObject, ldap.LDAPResultInsufficientAccessRights) || err == nil && len(entries) == 0 {
+		d.logger.Warn("the password policy that applies cannot be read, so its rules are not shown: give the service account read access to it")
+		return &PasswordPolicy{}, nil
+	}
+	if err != nil {
+		return nil, unavailable("read the password policy", err)
+	}
+	return f.policy(entries[0], p.ChangeStamp, time.Now())
+}

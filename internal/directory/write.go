@@ -1,0 +1,137 @@
+package directory
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/go-ldap/ldap/v3"
+)
+
+// maxPassword is the longest password that is sent, in bytes: slapd itself
+// would take any length, and hash it.
+const maxPassword = 1024
+
+// errNotSent is a failure before anything of the write left.
+var errNotSent = errors.New("nothing was sent")
+
+// SetPassword writes a new password for a person, on the server that the person
+// was read from. It returns nil, [*RefusedError], [ErrNotAllowed],
+// [ErrNotFound], [ErrUnavailable] or [*UnknownError]; only nil means that the
+// password is written, and after all others but the last it is not.
+func (d *Directory) SetPassword(ctx context.Context, p *Person, password string) error {
+	if err := checkPassword(password); err != nil {
+		return err
+	}
+	s, err := d.target(p)
+	if err != nil {
+		return err
+	}
+	err = d.writeOn(ctx, s, p, password, false)
+	if errors.Is(err, errNotSent) && ctx.Err() == nil {
+		err = d.writeOn(ctx, s, p, password, true)
+	}
+	return err
+}
+
+// checkPassword refuses what must not reach a directory, whoever forgot to
+// check it.
+func checkPassword(password string) error {
+	switch {
+	case password == "":
+		return &RefusedError{Reasons: []Reason{TooShort}, Detail: "an empty password is never sent"}
+	case strings.TrimSpace(password) == "":
+		return &RefusedError{Reasons: []Reason{NotComplex}, Detail: "a password of spaces is never sent"}
+	case strings.ContainsRune(password, 0):
+		return &RefusedError{Reasons: []Reason{NotComplex}, Detail: "a password with a NUL is never sent"}
+	case len(password) > maxPassword:
+		return &RefusedError{Reasons: []Reason{TooLong}, Detail: fmt.Sprintf("a password of more than %d bytes is never sent", maxPassword)}
+	}
+	return nil
+}
+
+// target refuses to write to anything but a person who was read from here.
+func (d *Directory) target(p *Person) (*server, error) {
+	if p == nil || p.ID.IsZero() || strings.TrimSpace(p.DN) == "" {
+		return nil, fmt.Errorf("%w: no person is named", ErrNotAllowed)
+	}
+	if dn, err := ldap.ParseDN(p.DN); err != nil || len(dn.RDNs) == 0 {
+		return nil, fmt.Errorf("%w: the person's name is not a DN", ErrNotAllowed)
+	}
+	if NormalDN(p.DN) == NormalDN(d.config.BindDN) {
+		return nil, errOwnAccount
+	}
+	return d.serverOf(p.server)
+}
+
+var errOwnAccount = fmt.Errorf("%w: it is the service account itself", ErrNotAllowed)
+
+func (d *Directory) serverOf(url string) (*server, error) {
+	for _, s := range d.servers {
+		if s.url == url {
+			return s, nil
+		}
+	}
+	return nil, fmt.Errorf("%w: the person was read from a server that is not configured (any more)", ErrUnavailable)
+}
+
+func (d *Directory) writeOn(ctx context.Context, s *server, p *Person, password string, fresh bool) error {
+	c, _, err := d.pool.take(ctx, s, fresh)
+	if err != nil {
+		return err
+	}
+	defer d.pool.give(c)
+	if c.identity == NormalDN(p.DN) {
+		return errOwnAccount
+	}
+	if err := d.confirm(ctx, c, p); err != nil {
+		return err
+	}
+	ctx, cancel := d.operation(ctx)
+	defer cancel()
+	sent := c.raw.written.Load()
+	err = c.do(ctx, func(l *ldap.Conn) error { return d.known().setPassword(l, p.DN, password) })
+	return d.outcome(c, sent, err)
+}
+
+// confirm asks on the connection of the write whether the DN still belongs to
+// the person. It also shows that the connection is alive, so that a dead one
+// does not make an outcome unknown.
+func (d *Directory) confirm(ctx context.Context, c *conn, p *Person) error {
+	filter, err := d.known().idFilter(p.ID)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := d.operation(ctx)
+	defer cancel()
+	entries, err := c.search(ctx, d.entry(p.DN, filter, noAttributes))
+	switch {
+	case ldap.IsErrorWithCode(err, ldap.LDAPResultNoSuchObject), err == nil && len(entries) == 0:
+		return fmt.Errorf("%w: the entry was moved or deleted a moment ago", ErrNotFound)
+	case answered(err):
+		return unavailable("read the entry before the write", err)
+	case err != nil:
+		return fmt.Errorf("%w: %w: %w", ErrUnavailable, errNotSent, err)
+	}
+	return nil
+}
+
+// outcome sorts the end of a write. Without an answer all depends on whether
+// a byte left.
+func (d *Directory) outcome(c *conn, sentBefore int64, err error) error {
+	_, refused := errors.AsType[*RefusedError](err)
+	switch {
+	case err == nil || refused:
+		return err
+	case errors.Is(err, ErrNotAllowed), errors.Is(err, ErrNotFound), errors.Is(err, ErrUnavailable):
+		return err
+	case errors.Is(err, errGenerated):
+		d.logger.Error("the directory answered a password write with a password of its own making; it was thrown away", "server", c.server.url)
+	}
+	c.close()
+	if c.raw.written.Load() == sentBefore {
+		return fmt.Errorf("%w: %w: %w", ErrUnavailable, errNotSent, err)
+	}
+	return &UnknownError{Server: c.server.url, Err: err}
+}

@@ -1,0 +1,315 @@
+package directory_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	ber "github.com/go-asn1-ber/asn1-ber"
+
+	"latchkey/internal/directory"
+	"latchkey/internal/testenv"
+)
+
+func wantRefused(t *testing.T, err error, reason directory.Reason) {
+	t.Helper()
+	refused, ok := errors.AsType[*directory.RefusedError](err)
+	if !ok || !slices.Equal(refused.Reasons, []directory.Reason{reason}) {
+		t.Errorf("got %v, want refused: %s", err, reason)
+		return
+	}
+	if refused.Detail == "" || strings.Contains(refused.Detail, "uid=") {
+		t.Errorf("the detail for the operator is %q", refused.Detail)
+	}
+}
+
+func TestSetPassword(t *testing.T) {
+	t.Parallel()
+	s := testenv.NewSlapd(t)
+	for name, server := range map[string]string{"alice": s.LDAPSURL, "bob": s.URL} {
+		c := configFor(s)
+		c.Servers = []string{server}
+		d := open(t, c)
+		if err := d.SetPassword(t.Context(), find(t, d, name), second); err != nil {
+			t.Fatalf("over %s: %v", server, err)
+		}
+		wantPassword(t, s, name, second, testenv.FirstPassword)
+	}
+	if log := slapdLog(t, s); strings.Contains(log, " MOD dn=") || strings.Count(log, "PASSMOD id=") != 2 {
+		t.Error("slapd was asked for more than two Password Modify operations")
+	}
+}
+
+func TestRefusalsOfThePolicy(t *testing.T) {
+	t.Parallel()
+	s := testenv.NewSlapd(t)
+	d := open(t, configFor(s))
+	ctx := t.Context()
+	alice := find(t, d, "alice")
+	wantRefused(t, d.SetPassword(ctx, alice, "short-1"), directory.TooShort)
+	wantPassword(t, s, "alice", testenv.FirstPassword, "short-1")
+	wantRefused(t, d.SetPassword(ctx, alice, testenv.FirstPassword), directory.Unchanged)
+	if err := d.SetPassword(ctx, alice, second); err != nil {
+		t.Fatal(err)
+	}
+	wantRefused(t, d.SetPassword(ctx, alice, testenv.FirstPassword), directory.InHistory)
+	wantPassword(t, s, "alice", second, testenv.FirstPassword)
+	wantRefused(t, d.SetPassword(ctx, find(t, d, "young"), second), directory.TooYoung)
+	wantPassword(t, s, "young", testenv.FirstPassword, second)
+}
+
+func TestPasswordsThatAreNeverSent(t *testing.T) {
+	t.Parallel()
+	s := testenv.NewSlapd(t)
+	d := open(t, configFor(s))
+	alice := find(t, d, "alice")
+	for password, reason := range map[string]directory.Reason{
+		"": directory.TooShort, strings.Repeat(" ", 12): directory.NotComplex, "nul-in-\x00-password": directory.NotComplex, strings.Repeat("x", 1025): directory.TooLong,
+	} {
+		wantRefused(t, d.SetPassword(t.Context(), alice, password), reason)
+	}
+	if strings.Contains(slapdLog(t, s), "PASSMOD") {
+		t.Error("slapd was asked")
+	}
+	wantPassword(t, s, "alice", testenv.FirstPassword)
+}
+
+// TestS26_OnlyAPersonIsATarget writes to nobody and to the service account.
+func TestS26_OnlyAPersonIsATarget(t *testing.T) {
+	t.Parallel()
+	s := testenv.NewSlapd(t)
+	c := configFor(s)
+	c.UserFilter, c.LoginAttribute = "(cn={login})", "cn"
+	d := open(t, c)
+	service := find(t, d, "latchkey")
+	upper := *service
+	upper.DN = "CN=Latchkey, OU=Services, DC=Example, DC=Test"
+	nobody, broken, other := *service, *service, *find(t, d, "alice Example")
+	nobody.DN, broken.DN = " ", "latchkey"
+	other.ID = find(t, d, "bob Example").ID
+	for name, p := range map[string]*directory.Person{"service": service, "upper": &upper, "nobody": &nobody, "broken": &broken, "nil": nil} {
+		if err := d.SetPassword(t.Context(), p, second); !errors.Is(err, directory.ErrNotAllowed) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if err := d.SetPassword(t.Context(), &other, second); !errors.Is(err, directory.ErrNotFound) {
+		t.Errorf("a DN with another's id: %v", err)
+	}
+	// Written in another way the name of the service account is still known.
+	c.BindDN = "2.5.4.3=latchkey,ou=services," + s.BaseDN
+	d = open(t, c)
+	if err := d.SetPassword(t.Context(), find(t, d, "latchkey"), second); !errors.Is(err, directory.ErrNotAllowed) {
+		t.Errorf("bind_dn by number: %v", err)
+	}
+	if strings.Contains(slapdLog(t, s), "PASSMOD") {
+		t.Error("slapd was asked")
+	}
+	if err := s.Bind(t.Context(), s.ServiceDN, s.ServicePassword); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestNotAllowed(t *testing.T) {
+	t.Parallel()
+	for name, options := range map[string]testenv.SlapdOptions{
+		"no right":    {ServiceRight: "none"},
+		"safe modify": {DefaultPolicy: "pwdSafeModify: TRUE\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := testenv.NewSlapd(t, options)
+			d := open(t, configFor(s))
+			err := d.SetPassword(t.Context(), find(t, d, "alice"), second)
+			if !errors.Is(err, directory.ErrNotAllowed) || !strings.Contains(err.Error(), "code ") {
+				t.Errorf("got %v", err)
+			}
+			wantPassword(t, s, "alice", testenv.FirstPassword, second)
+			policy, err := d.Policy(t.Context(), find(t, d, "alice"))
+			if err != nil || policy.SafeModify != (name == "safe modify") {
+				t.Errorf("policy %+v, %v", policy, err)
+			}
+		})
+	}
+}
+
+// TestF03_ReplyLost lets slapd write and keeps its answer back.
+func TestF03_ReplyLost(t *testing.T) {
+	t.Parallel()
+	s := testenv.NewSlapd(t)
+	proxy := testenv.NewLDAPProxy(t, s, nil)
+	c := configFor(s)
+	c.Servers = []string{proxy.LDAPSURL}
+	d := open(t, c)
+	for name, action := range map[string]testenv.LDAPAction{"alice": {Swallow: true}, "bob": {Drop: true}} {
+		person := find(t, d, name)
+		proxy.OnResponse(func(m testenv.LDAPMessage) testenv.LDAPAction {
+			if m.Op == testenv.LDAPExtendedResponse && !strings.Contains(string(m.Bytes), "dn:") {
+				return action
+			}
+			return testenv.LDAPAction{}
+		})
+		ctx, cancel := context.WithTimeout(t.Context(), 700*time.Millisecond)
+		err := d.SetPassword(ctx, person, second)
+		cancel()
+		unknown, ok := errors.AsType[*directory.UnknownError](err)
+		if !ok || unknown.Server != proxy.LDAPSURL {
+			t.Fatalf("%s: got %v, want unknown", name, err)
+		}
+		proxy.OnResponse(nil)
+		for _, password := range []string{second, ""} {
+			got, err := d.Settle(t.Context(), attempt(person), password)
+			if got != directory.Written || err != nil {
+				t.Errorf("%s settled as %v, %v", name, got, err)
+			}
+		}
+		wantPassword(t, s, name, second, testenv.FirstPassword)
+	}
+}
+
+// TestF03_RequestLost never lets the request through.
+func TestF03_RequestLost(t *testing.T) {
+	t.Parallel()
+	s := testenv.NewSlapd(t)
+	proxy := testenv.NewLDAPProxy(t, s, nil)
+	c := configFor(s)
+	c.Servers = []string{proxy.LDAPSURL}
+	d := open(t, c)
+	alice := find(t, d, "alice")
+	proxy.OnRequest(func(m testenv.LDAPMessage) testenv.LDAPAction {
+		return testenv.LDAPAction{Drop: m.Op == testenv.LDAPExtendedRequest}
+	})
+	err := d.SetPassword(t.Context(), alice, second)
+	if _, ok := errors.AsType[*directory.UnknownError](err); !ok {
+		t.Fatalf("got %v, want unknown", err)
+	}
+	proxy.OnRequest(nil)
+	for _, password := range []string{second, ""} {
+		got, err := d.Settle(t.Context(), attempt(alice), password)
+		if got != directory.NotWritten || err != nil {
+			t.Errorf("settled as %v, %v", got, err)
+		}
+	}
+	wantPassword(t, s, "alice", testenv.FirstPassword)
+}
+
+func TestServerPausedDuringTheWrite(t *testing.T) {
+	t.Parallel()
+	s := testenv.NewSlapd(t)
+	proxy := testenv.NewLDAPProxy(t, s, nil)
+	c := configFor(s)
+	c.Servers = []string{proxy.LDAPSURL}
+	d := open(t, c)
+	alice := find(t, d, "alice")
+	proxy.OnRequest(func(m testenv.LDAPMessage) testenv.LDAPAction {
+		if m.Op == testenv.LDAPExtendedRequest {
+			if err := s.Pause(); err != nil {
+				t.Error(err)
+			}
+		}
+		return testenv.LDAPAction{}
+	})
+	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+	defer cancel()
+	begun := time.Now()
+	err := d.SetPassword(ctx, alice, second)
+	if _, ok := errors.AsType[*directory.UnknownError](err); !ok || !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %v, want unknown for the deadline", err)
+	}
+	if took := time.Since(begun); took > 5*time.Second {
+		t.Errorf("took %s", took)
+	}
+	proxy.OnRequest(nil)
+	short, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	if got, err := d.Settle(short, attempt(alice), second); got != directory.Undecided || !errors.Is(err, directory.ErrUnavailable) {
+		t.Errorf("settled at a paused server as %v, %v", got, err)
+	}
+	if err := s.Continue(); err != nil {
+		t.Fatal(err)
+	}
+	got, err := d.Settle(t.Context(), attempt(alice), second)
+	if got != directory.Written || err != nil {
+		t.Errorf("settled as %v, %v", got, err)
+	}
+	wantPassword(t, s, "alice", second, testenv.FirstPassword)
+}
+
+func TestSettleWithAnAmbiguousAnswer(t *testing.T) {
+	t.Parallel()
+	s := testenv.NewSlapd(t)
+	d := open(t, configFor(s))
+	alice, bob := find(t, d, "alice"), find(t, d, "bob")
+	if err := d.SetPassword(t.Context(), alice, second); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 { // locked: the bind tells nothing, the stamp does
+		if err := s.Bind(t.Context(), alice.DN, "wrong"); err == nil {
+			t.Fatal("bound with a wrong password")
+		}
+	}
+	if got, err := d.Settle(t.Context(), attempt(alice), second); got != directory.Written || err != nil {
+		t.Errorf("a locked account settled as %v, %v", got, err)
+	}
+	// Somebody else's change: neither written nor not.
+	if err := d.SetPassword(t.Context(), bob, "other-Password-3"); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := d.Settle(t.Context(), attempt(bob), second); got != directory.Undecided || err != nil {
+		t.Errorf("another's change settled as %v, %v", got, err)
+	}
+	// Nobody is bound for an empty password.
+	if got, err := d.Settle(t.Context(), attempt(bob), "  "); got != directory.Written || err != nil {
+		t.Errorf("by stamp settled as %v, %v", got, err)
+	}
+	service := attempt(alice)
+	service.Server = "ldaps://elsewhere.example.test"
+	if got, err := d.Settle(t.Context(), service, second); got != directory.Undecided || !errors.Is(err, directory.ErrUnavailable) {
+		t.Errorf("another server: %v, %v", got, err)
+	}
+}
+
+// TestAnswersThatSlapdDoesNotGiveHere replaces slapd's answer to the write.
+func TestAnswersThatSlapdDoesNotGiveHere(t *testing.T) {
+	t.Parallel()
+	s := testenv.NewSlapd(t)
+	proxy := testenv.NewLDAPProxy(t, s, nil)
+	c := configFor(s)
+	c.Servers = []string{proxy.LDAPSURL}
+	d := open(t, c)
+	alice := find(t, d, "alice")
+	for code, want := range map[int]error{
+		8: directory.ErrNotAllowed, 13: directory.ErrNotAllowed, 50: directory.ErrNotAllowed, 32: directory.ErrNotFound,
+		10: directory.ErrUnavailable, 51: directory.ErrUnavailable, 52: directory.ErrUnavailable, 53: directory.ErrUnavailable, 80: directory.ErrUnavailable, 21: directory.ErrUnavailable,
+	} {
+		answerWrites(proxy, code, "about uid=alice,ou=people "+second)
+		err := d.SetPassword(t.Context(), alice, second)
+		if !errors.Is(err, want) || strings.Contains(err.Error(), "uid=") || strings.Contains(err.Error(), second) {
+			t.Errorf("code %d: %v, want %v", code, err, want)
+		}
+	}
+	answerWrites(proxy, 19, "no")
+	wantRefused(t, d.SetPassword(t.Context(), alice, second), directory.DirectoryRefused)
+	wantPassword(t, s, "alice", testenv.FirstPassword)
+
+	// S24: a password of the server's own making is no success.
+	value := ber.NewSequence("PasswdModifyResponseValue")
+	value.AppendChild(ber.NewString(ber.ClassContext, ber.TypePrimitive, 0, "generated-secret", "genPasswd"))
+	answerWrites(proxy, 0, "", ber.NewString(ber.ClassContext, ber.TypePrimitive, 11, string(value.Bytes()), "responseValue"))
+	err := d.SetPassword(t.Context(), alice, second)
+	if _, ok := errors.AsType[*directory.UnknownError](err); !ok || strings.Contains(err.Error(), "generated-secret") {
+		t.Errorf("genPasswd: %v", err)
+	}
+}
+
+// answerWrites keeps writes from slapd and answers them.
+func answerWrites(proxy *testenv.LDAPProxy, code int, text string, further ...*ber.Packet) {
+	proxy.OnRequest(func(m testenv.LDAPMessage) testenv.LDAPAction {
+		if m.Op != testenv.LDAPExtendedRequest || !strings.Contains(string(m.Bytes), "uid=alice") {
+			return testenv.LDAPAction{}
+		}
+		return testenv.LDAPAction{Answer: m.Result(testenv.LDAPExtendedResponse, code, text, further...)}
+	})
+}
