@@ -87,6 +87,9 @@ type Job struct {
 	Language string `json:"language"`
 	// ExpiresAt is when sending is of no use any more, by Redis' clock.
 	ExpiresAt time.Time `json:"expires_at"`
+	// Attempt counts how often this worker tried the job before: what should
+	// happen once a job, such as taking a budget, is for attempt 0.
+	Attempt int `json:"-"`
 }
 
 // Message is what a channel renders and sends to one recipient.
