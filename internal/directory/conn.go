@@ -52,8 +52,8 @@ func dial(ctx context.Context, s *server, config *tls.Config) (*conn, error) {
 	raw := &meteredConn{Conn: network}
 	stop := context.AfterFunc(ctx, func() { raw.Close() })
 	encrypted, err := encrypt(ctx, raw, s, config)
-	if !stop() && err == nil {
-		err = context.Cause(ctx)
+	if !stop() {
+		err = errors.Join(context.Cause(ctx), err)
 	}
 	if err != nil {
 		raw.Close()

@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 
 	"github.com/go-ldap/ldap/v3"
@@ -25,6 +26,9 @@ func explain(s *server, err error) error {
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Errorf("%s did not answer in time: check that it runs and that no firewall is in between (connect_timeout): %w", s.url, err)
+	}
+	if errors.Is(err, io.EOF) {
+		return fmt.Errorf("%s closed the connection before TLS was set up: check that this port speaks TLS, and the directory's own log: %w", s.url, err)
 	}
 	if _, ok := errors.AsType[*net.OpError](err); ok {
 		return fmt.Errorf("%s cannot be reached: check servers, and that the directory runs and listens there: %w", s.url, err)

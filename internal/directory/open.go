@@ -79,7 +79,7 @@ func checkFilters(c Config) error {
 	if strings.TrimSpace(c.BaseDN) == "" || strings.TrimSpace(c.BindDN) == "" {
 		return errors.New("base_dn, bind_dn: must not be blank")
 	}
-	if _, err := ldap.CompileFilter(strings.ReplaceAll(c.UserFilter, "{login}", "*")); err != nil {
+	if _, err := ldap.CompileFilter(anyLogin(c.UserFilter)); err != nil {
 		return errors.New("user_filter: must be a filter with * in the place of {login} too")
 	}
 	return nil

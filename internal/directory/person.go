@@ -38,7 +38,17 @@ func (d *Directory) Read(ctx context.Context, id ID) (*Person, error) {
 	if err != nil {
 		return nil, err
 	}
-	return d.one(ctx, f, "(&"+filter+strings.ReplaceAll(d.config.UserFilter, "{login}", "*")+")")
+	return d.one(ctx, f, "(&"+filter+anyLogin(d.config.UserFilter)+")")
+}
+
+// anyLogin makes a user_filter match everyone in its scope. Asterisks in a row
+// are no filter (RFC 4515 §3), so (mail={login}*) becomes (mail=*).
+func anyLogin(filter string) string {
+	filter = strings.ReplaceAll(filter, "{login}", "*")
+	for strings.Contains(filter, "**") {
+		filter = strings.ReplaceAll(filter, "**", "*")
+	}
+	return filter
 }
 
 func isLogin(login string) bool {

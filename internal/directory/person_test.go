@@ -125,7 +125,9 @@ func TestTwoHitsAreNobody(t *testing.T) {
 	c := configFor(s)
 	c.UserFilter = "(|(uid={login})(mail={login}*))"
 	d := open(t, c)
-	find(t, d, "alice")
+	if p, err := d.Read(t.Context(), find(t, d, "alice").ID); err != nil || p.Login != "alice" {
+		t.Errorf("read with asterisks in the filter: %v, %v", p, err)
+	}
 	for _, uid := range []string{"carol", "carola"} { // then three entries match "carol"
 		if err := s.Modify(t.Context(), testenv.PersonLDIF(uid)); err != nil {
 			t.Fatal(err)

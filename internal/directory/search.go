@@ -3,7 +3,6 @@ package directory
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/go-ldap/ldap/v3"
@@ -90,5 +89,5 @@ func (d *Directory) kindOfServer(ctx context.Context) (flavor, error) {
 		}
 		failures = append(failures, err)
 	}
-	return nil, fmt.Errorf("%w: %w", ErrUnavailable, errors.Join(failures...))
+	return nil, unavailable("connect", errors.Join(failures...))
 }

@@ -11,10 +11,15 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
+
 	"latchkey/internal/directory"
 	"latchkey/internal/setting"
 	"latchkey/internal/testenv"
 )
+
+// TestMain looks for connections that nobody ended.
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const second = "second-Password-2"
 

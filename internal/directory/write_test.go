@@ -195,6 +195,45 @@ func TestF03_RequestLost(t *testing.T) {
 	wantPassword(t, s, "alice", testenv.FirstPassword)
 }
 
+// TestF03_LateWrite: the request is still on its way when settling begins, and
+// is carried out after the first look.
+func TestF03_LateWrite(t *testing.T) {
+	t.Parallel()
+	s := testenv.NewSlapd(t)
+	proxy := testenv.NewLDAPProxy(t, s, nil)
+	c := configFor(s)
+	c.Servers = []string{proxy.LDAPSURL}
+	d := open(t, c)
+	alice := find(t, d, "alice")
+	late := make(chan struct{})
+	proxy.OnRequest(func(m testenv.LDAPMessage) testenv.LDAPAction {
+		if m.Op == testenv.LDAPExtendedRequest && strings.Contains(string(m.Bytes), "uid=alice") {
+			return testenv.LDAPAction{Wait: late}
+		}
+		return testenv.LDAPAction{}
+	})
+	proxy.OnResponse(func(m testenv.LDAPMessage) testenv.LDAPAction {
+		const invalidCredentials = "\x0a\x01\x31"
+		if m.Op == testenv.LDAPBindResponse && strings.Contains(string(m.Bytes), invalidCredentials) {
+			close(late)
+		}
+		return testenv.LDAPAction{}
+	})
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	err := d.SetPassword(ctx, alice, second)
+	if _, ok := errors.AsType[*directory.UnknownError](err); !ok {
+		t.Fatalf("got %v, want unknown", err)
+	}
+	if got, err := d.Settle(t.Context(), attempt(alice), second); got != directory.Undecided || err != nil {
+		t.Errorf("first settled as %v, %v", got, err)
+	}
+	if got, err := d.Settle(t.Context(), attempt(alice), second); got != directory.Written || err != nil {
+		t.Errorf("then settled as %v, %v", got, err)
+	}
+	wantPassword(t, s, "alice", second, testenv.FirstPassword)
+}
+
 func TestServerPausedDuringTheWrite(t *testing.T) {
 	t.Parallel()
 	s := testenv.NewSlapd(t)
