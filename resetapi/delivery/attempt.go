@@ -19,6 +19,9 @@ type attempt struct {
 // work sends a job and reports whether it is at its end, for good or ill. When
 // it is not, another worker claims it later.
 func (a *attempt) work(ctx context.Context) (ended bool) {
+	if a.claimed && !a.stands(ctx) {
+		return false
+	}
 	job, err := a.Queue.open(a.id, a.sealed)
 	if err != nil {
 		a.Logger.Error("a job in the delivery queue does not open; it is dropped", "job", a.id, "error", err)
@@ -51,6 +54,13 @@ func (a *attempt) work(ctx context.Context) (ended bool) {
 		return true
 	}
 	return false
+}
+
+// stands reports whether a claimed job is still to be done: it may have been
+// finished between the claim and its answer.
+func (a *attempt) stands(ctx context.Context) bool {
+	mine, err := a.Queue.keep(ctx, a.consumer, []string{a.place})
+	return err == nil && len(mine) == 1
 }
 
 // pauseFor waits before the next attempt; false means that there is none,

@@ -106,17 +106,18 @@ func (q *Queue) Len(ctx context.Context) (int, error) {
 
 // entry is one job as it lies in the stream.
 type entry struct {
-	place  string // its place in the stream
-	id     string
-	sealed string
+	place   string // its place in the stream
+	id      string
+	sealed  string
+	claimed bool // another worker, or this one, had it before
 }
 
-func entries(messages []redis.XMessage) []entry {
+func entries(messages []redis.XMessage, claimed bool) []entry {
 	found := make([]entry, 0, len(messages))
 	for _, m := range messages {
 		id, _ := m.Values[FieldID].(string)
 		sealed, _ := m.Values[FieldJob].(string)
-		found = append(found, entry{place: m.ID, id: id, sealed: sealed})
+		found = append(found, entry{place: m.ID, id: id, sealed: sealed, claimed: claimed})
 	}
 	return found
 }
@@ -145,7 +146,7 @@ func (q *Queue) read(ctx context.Context, consumer string, count int, wait time.
 	}
 	var found []entry
 	for _, stream := range streams {
-		found = append(found, entries(stream.Messages)...)
+		found = append(found, entries(stream.Messages, false)...)
 	}
 	return found, nil
 }
@@ -161,7 +162,7 @@ func (q *Queue) claim(ctx context.Context, consumer string, count int) ([]entry,
 		if err != nil {
 			return found, q.lost(ctx, err)
 		}
-		found = append(found, entries(messages)...)
+		found = append(found, entries(messages, true)...)
 		if start = next; start == "0-0" || len(found) >= count {
 			return found, nil
 		}
