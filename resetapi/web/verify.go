@@ -123,12 +123,14 @@ func (s *Site) renderVerify(w http.ResponseWriter, r *http.Request, status int, 
 		content.Open, content.Method, content.More = true, c.Method, !c.ResendAt.IsZero()
 		if left := c.ExpiresAt.Sub(view.Now); left > 0 {
 			content.Lasts = speech.Lasts(left)
+		} else {
+			title = "verify.title_over"
 		}
 		if wait := c.ResendAt.Sub(view.Now); content.More && wait > 0 {
 			content.Wait = speech.Wait(wait)
 		}
 	}
-	if !content.Open || content.Lasts == "" { // there is no field to point to
+	if content.Lasts == "" { // there is no field to point to
 		for i := range alerts {
 			alerts[i].Field = ""
 		}
