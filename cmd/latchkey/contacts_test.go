@@ -55,7 +55,10 @@ func TestScriptOnServers(t *testing.T) {
 		env.Setenv("LATCHKEY_CONFIG", filepath.Join(env.WorkDir, "latchkey.toml"))
 		env.Setenv("LATCHKEY_DIRECTORY__0__BIND_PASSWORD", slapd.ServicePassword)
 		env.Setenv("LATCHKEY_REDIS__PASSWORD", redis.Password)
-		return os.WriteFile(filepath.Join(env.WorkDir, "latchkey.toml"), []byte(text), 0o600)
+		if err := os.WriteFile(filepath.Join(env.WorkDir, "latchkey.toml"), []byte(text), 0o600); err != nil {
+			return err
+		}
+		return setup(env)
 	}
 	testscript.Run(t, p)
 }

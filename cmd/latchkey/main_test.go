@@ -21,8 +21,15 @@ func TestScript(t *testing.T) {
 func params(dir string) testscript.Params {
 	return testscript.Params{
 		Dir: dir, RequireExplicitExec: true, RequireUniqueNames: true,
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits},
+		Setup: setup,
+		Cmds:  map[string]func(*testscript.TestScript, bool, []string){"exits": exits},
 	}
+}
+
+// setup keeps the race detector from sleeping a second at the end of each run.
+func setup(env *testscript.Env) error {
+	env.Setenv("GORACE", "atexit_sleep_ms=0")
+	return nil
 }
 
 // exits runs a command that must end with an exit code other than 0: exits
