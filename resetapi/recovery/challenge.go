@@ -77,15 +77,15 @@ func (s *Service) Recipients(ctx context.Context, j delivery.Job) ([]delivery.Me
 	return s.address(ctx, r, card, j)
 }
 
-// address writes one message to each contact that still has a budget.
+// address writes one message to each contact that has a budget for it.
 func (s *Service) address(ctx context.Context, r stored, card contact.Card, j delivery.Job) ([]delivery.Message, error) {
 	var messages []delivery.Message
 	for _, c := range card.Of(kind(Method(j.Method))) {
-		decision, err := s.Limits.Take(ctx, ratelimit.Budget{Limit: ratelimit.MessagesPerContact, Of: string(c.Kind) + " " + c.Value})
+		paid, err := s.pay(ctx, j.Challenge, c)
 		if err != nil {
 			return nil, err
 		}
-		if !decision.Allowed {
+		if !paid {
 			s.Logger.WarnContext(ctx, "a contact had too many messages; this one is not sent", "recovery", r.ID, "contact", c)
 			continue
 		}
@@ -95,4 +95,18 @@ func (s *Service) address(ctx context.Context, r stored, card contact.Card, j de
 		})
 	}
 	return messages, nil
+}
+
+// pay takes the contact's budget for the message of a challenge, once, however
+// often the job is tried.
+func (s *Service) pay(ctx context.Context, challenge string, c contact.Contact) (bool, error) {
+	of := string(c.Kind) + " " + c.Value
+	if paid, err := s.Store.paid(ctx, challenge, of); paid || err != nil {
+		return paid, err
+	}
+	decision, err := s.Limits.Take(ctx, ratelimit.Budget{Limit: ratelimit.MessagesPerContact, Of: of})
+	if err != nil || !decision.Allowed {
+		return false, err
+	}
+	return true, s.Store.markPaid(ctx, challenge, of, s.Config.CodeLifetime.Std())
 }

@@ -12,6 +12,7 @@ import (
 
 	"latchkey/internal/contact"
 	"latchkey/internal/directory"
+	"latchkey/internal/ratelimit"
 	"latchkey/internal/store"
 )
 
@@ -217,6 +218,28 @@ func TestRecipientsAreDecidedWhenSending(t *testing.T) {
 	h.cards[p.ID.String()] = contact.Card{Contacts: []contact.Contact{{Kind: contact.Email, Value: "new@home.example"}}}
 	if got, _ := h.Recipients(t.Context(), current); len(got) != 0 {
 		t.Error("a code goes to a contact that came after the look-up")
+	}
+}
+
+// TestAContactHasABudget: trying a job again costs nothing more, another code
+// does, and beyond the budget nothing is sent and nobody is told.
+func TestAContactHasABudget(t *testing.T) {
+	h := newHarness(t, func(p *Parts) {
+		limits := generous()
+		limits[ratelimit.MessagesPerContact] = ratelimit.Limit{Rates: []ratelimit.Rate{{Count: 2, Period: time.Hour}}}
+		p.Limits = ratelimit.New(p.Store.redis, p.Keys, limits)
+	})
+	h.add("alice")
+	ticket := h.begin(t, "alice")
+	for i, want := range []int{1, 1, 0} {
+		h.open(t, ticket, EmailCode)
+		j := <-h.jobs
+		for range 3 {
+			if got, err := h.Recipients(t.Context(), j); err != nil || len(got) != want {
+				t.Fatalf("code %d: %d messages, %v; want %d", i+1, len(got), err, want)
+			}
+		}
+		h.forward(2 * time.Minute)
 	}
 }
 

@@ -134,6 +134,20 @@ func (s *Store) epoch(ctx context.Context, subject Subject) (int64, error) {
 	return n, store.Unavailable(err)
 }
 
+// paid reports whether the message of a challenge to a contact is paid for.
+func (s *Store) paid(ctx context.Context, challenge, contact string) (bool, error) {
+	n, err := s.redis.Exists(ctx, s.paidKey(challenge, contact)).Result()
+	return n == 1, store.Unavailable(err)
+}
+
+func (s *Store) markPaid(ctx context.Context, challenge, contact string, lifetime time.Duration) error {
+	return store.Unavailable(s.redis.Set(ctx, s.paidKey(challenge, contact), 1, lifetime).Err())
+}
+
+func (s *Store) paidKey(challenge, contact string) string {
+	return store.Hot("paid", challenge, s.keys.Index("paid", contact))
+}
+
 // verdict turns a script's number into an error: 1 is nil, 0 a conflict, and
 // -1, -2, … the errors in their order.
 func verdict(cmd *redis.Cmd, refusals ...error) error {
