@@ -21,7 +21,6 @@ package config
 import (
 	"fmt"
 	"os"
-	"path/filepath"
 	"reflect"
 
 	"latchkey/internal/contact"
@@ -115,7 +114,7 @@ func Load(path string, environ []string) (*Config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the configuration: %w; `latchkey config init %s` writes one to start from", err, path)
 	}
-	return parse(filepath.Base(path), text, environ)
+	return parse(path, text, environ)
 }
 
 // parse is Load without the file.

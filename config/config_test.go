@@ -59,8 +59,21 @@ func TestExampleIsWithoutFault(t *testing.T) {
 	if c.Directories[0].OperationTimeout.Std() != 10*time.Second {
 		t.Errorf("operation_timeout is %v, want the default 10s", c.Directories[0].OperationTimeout)
 	}
-	if c.Password.MinLength != 15 {
-		t.Errorf("S20: config init writes min_length %d, want 15", c.Password.MinLength)
+}
+
+func TestS20_MinimumLength(t *testing.T) {
+	c, err := parse("x", []byte(completed(t)), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Password.MinLength != 15 || !strings.Contains(string(Example()), "\nmin_length = 15\n") {
+		t.Errorf("config init writes min_length %d, want 15", c.Password.MinLength)
+	}
+	for length, want := range map[string]int{"7": 1, "8": 0, "0": 1, "-1": 1} {
+		text := strings.Replace(completed(t), "min_length = 15", "min_length = "+length, 1)
+		if got := faultsOf(t, text); len(got) != want {
+			t.Errorf("min_length %s has %d faults %v, want %d", length, len(got), got, want)
+		}
 	}
 }
 
