@@ -31,6 +31,7 @@ import (
 	"latchkey/internal/store"
 	"latchkey/resetapi"
 	"latchkey/resetapi/delivery"
+	"latchkey/resetapi/delivery/mail"
 	"latchkey/resetapi/password"
 	"latchkey/resetapi/policy"
 	"latchkey/resetapi/recovery"
@@ -50,6 +51,7 @@ type Config struct {
 	Recovery    recovery.Config            `toml:"recovery"`
 	Contacts    contact.Config             `toml:"contacts"`
 	Support     web.Config                 `toml:"support"`
+	Mail        mail.Config                `toml:"mail"`
 	Delivery    delivery.Config            `toml:"delivery"`
 	Redis       store.Config               `toml:"redis"`
 	Keys        keyring.Config             `toml:"keys"`
@@ -65,6 +67,7 @@ func Defaults() *Config {
 		Recovery: recovery.Defaults(),
 		Contacts: contact.Defaults(),
 		Support:  web.Defaults(),
+		Mail:     mail.Defaults(),
 		Delivery: delivery.Defaults(),
 		Redis:    store.Defaults(),
 		Limits:   ratelimit.Defaults(),
@@ -94,6 +97,7 @@ func (c *Config) sections() map[string]judge {
 		"password": c.Password,
 		"contacts": c.Contacts,
 		"support":  c.Support,
+		"mail":     c.Mail,
 		"delivery": c.Delivery,
 		"redis":    c.Redis,
 		"keys":     c.Keys,

@@ -17,6 +17,7 @@ var filledIn = []string{
 	"server.public_url", "directory[0].name", "directory[0].servers", "directory[0].base_dn", "directory[0].bind_dn",
 	"directory[0].bind_password_file", "directory[0].default_policy_dn", "directory[0].group_base_dn",
 	"policy[0].enabled", "keys.file",
+	"mail.host", "mail.username", "mail.password_file", "mail.from",
 }
 
 // shown turns "# key = value" into the line itself.

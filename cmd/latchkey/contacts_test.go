@@ -36,6 +36,11 @@ username = %q
 [keys]
 file = %q
 
+[mail]
+host = "127.0.0.1"
+tls = "none"
+from = "reset@example.test"
+
 `
 
 // The scripts in testdata/script/servers run on a real slapd and a real Redis,
