@@ -146,7 +146,14 @@ func incomplete(english, other *speech) []error {
 	return faults
 }
 
-// placeholders are the names in the form that has to have them all.
+var placeholder = regexp.MustCompile(`\{[a-z]+\}`)
+
+// placeholders are the names that any form of the message has.
 func (m message) placeholders() []string {
-	return slices.Compact(slices.Sorted(slices.Values(regexp.MustCompile(`\{[a-z]+\}`).FindAllString(m[plural.Other], -1))))
+	var names []string
+	for _, text := range m {
+		names = append(names, placeholder.FindAllString(text, -1)...)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }

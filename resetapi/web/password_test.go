@@ -1,0 +1,127 @@
+package web_test
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"latchkey/internal/directory"
+	"latchkey/resetapi/recovery"
+	"latchkey/resetapi/web"
+)
+
+func known() (recovery.PasswordRules, error) {
+	return recovery.PasswordRules{MinLength: 15, MaxLength: 256, History: 8, QualityChecked: true}, nil
+}
+
+func TestRulesAreShownBeforeTyping(t *testing.T) {
+	b := visit(t, &fake{view: at(recovery.StepSetPassword), rules: known})
+	page := b.get("/password")
+	page.shows(t, http.StatusOK, "at least 15 characters", "at most 256 characters",
+		"to differ from your last 8 passwords", "further rules of your organization", "You have 10 more minutes to finish.")
+	if diff := cmp.Diff(url.Values{"password": {""}, "repeat": {""}}, page.fields("/password")); diff != "" {
+		t.Error(diff)
+	}
+	for _, input := range page.all("input") {
+		if attribute(input, "type") != "password" || attribute(input, "autocomplete") != "new-password" || attribute(input, "maxlength") != "" {
+			t.Errorf("the field %s: %v", attribute(input, "name"), input.Attr)
+		}
+	}
+}
+
+func TestTooYoungIsToldBeforeTyping(t *testing.T) {
+	b := visit(t, &fake{view: at(recovery.StepSetPassword), rules: func() (recovery.PasswordRules, error) {
+		return recovery.PasswordRules{ChangeableAt: now.Add(20 * time.Hour)}, nil
+	}})
+	b.get("/password").shows(t, http.StatusOK, "will be accepted in 20 hours")
+}
+
+func TestSetPassword(t *testing.T) {
+	const typed = "  spaces \"and\" é stay  "
+	for step, path := range map[recovery.Step]string{recovery.StepDone: "/done", recovery.StepSettling: "/done"} {
+		var got string
+		b := visit(t, &fake{set: func(password string) (recovery.View, error) {
+			got = password
+			return at(step), nil
+		}})
+		b.post("/password", url.Values{"password": {typed}, "repeat": {typed}}).leads(t, path)
+		if got != typed {
+			t.Errorf("the password became %q", got)
+		}
+	}
+}
+
+func TestPasswordsThatAreNotTheSameAskNobody(t *testing.T) {
+	b := visit(t, &fake{view: at(recovery.StepSetPassword), rules: known})
+	b.post("/password", url.Values{"password": {"one"}, "repeat": {"other"}}).shows(t, 422, "The two passwords are not the same.")
+	b.post("/password", url.Values{"password": {""}, "repeat": {""}}).shows(t, 422, "Enter a new password.")
+}
+
+func TestRefusedPassword(t *testing.T) {
+	b := visit(t, &fake{view: at(recovery.StepSetPassword), rules: known, set: func(string) (recovery.View, error) {
+		return recovery.View{}, &recovery.RefusedError{Reasons: []string{"too_short", "in_history", "news_from_the_future"}}
+	}})
+	page := b.post("/password", url.Values{"password": {"hunter2hunter2"}, "repeat": {"hunter2hunter2"}})
+	page.shows(t, http.StatusUnprocessableEntity, "too short", "used this password before", "without saying why", "at least 15 characters")
+	if strings.Contains(page.Body.String(), "hunter2") {
+		t.Error("the page holds the password")
+	}
+}
+
+func TestLastRefusalEndsTheRecovery(t *testing.T) {
+	b := visit(t, &fake{view: at(recovery.StepEnded), set: func(string) (recovery.View, error) {
+		return recovery.View{}, &recovery.EndedError{End: recovery.TooManyRefusals}
+	}})
+	b.post("/password", url.Values{"password": {"x"}, "repeat": {"x"}}).leads(t, "/ended")
+}
+
+// A directory that is away leaves the recovery where it is, also when not even
+// the rules can be read.
+func TestDirectoryAway(t *testing.T) {
+	away := func() (recovery.PasswordRules, error) { return recovery.PasswordRules{}, directory.ErrUnavailable }
+	b := visit(t, &fake{view: at(recovery.StepSetPassword), rules: away, set: func(string) (recovery.View, error) {
+		return recovery.View{}, directory.ErrUnavailable
+	}})
+	page := b.post("/password", url.Values{"password": {"x"}, "repeat": {"x"}})
+	page.shows(t, http.StatusServiceUnavailable, "Nothing was changed.")
+	if len(page.fields("/password")) != 2 || page.Header().Get("Retry-After") == "" {
+		t.Errorf("the form is gone, or Retry-After %q", page.Header().Get("Retry-After"))
+	}
+	b.get("/password").shows(t, http.StatusServiceUnavailable, "We cannot do this right now")
+}
+
+func TestDone(t *testing.T) {
+	b := visitAs(t, &fake{view: at(recovery.StepDone)}, web.Config{SignInURL: "https://login.example.org/"}, web.Options{})
+	for range 2 { // a reload says the same
+		page := b.get("/done")
+		page.shows(t, http.StatusOK, "Your new password is set", "You are not signed in yet.", "may take a few minutes", "stay signed in", "Go to sign in")
+		if len(page.Header()["Set-Cookie"]) > 0 {
+			t.Error("S10: the last page sets a cookie")
+		}
+	}
+}
+
+// F3: nobody is told "changed" or "not changed" while nobody knows.
+func TestF03_SettlingTellsTheTruth(t *testing.T) {
+	page := visit(t, &fake{view: at(recovery.StepSettling)}).get("/done")
+	page.shows(t, http.StatusOK, "may not be set yet", "has not answered", "do not choose another password yet", "with the new password, and if that does not work, with the old one")
+	var refresh string
+	for _, meta := range page.all("meta") {
+		if attribute(meta, "http-equiv") == "refresh" {
+			refresh = attribute(meta, "content")
+		}
+	}
+	if refresh != "5" {
+		t.Errorf("refresh %q, want 5", refresh)
+	}
+}
+
+func TestNotWrittenLeadsBack(t *testing.T) {
+	b := visit(t, &fake{view: at(recovery.StepSetPassword), rules: known})
+	b.get("/done").leads(t, "/password?notice=not_set")
+	b.get("/password?notice=not_set").shows(t, http.StatusOK, "Your password has not been changed.")
+}
