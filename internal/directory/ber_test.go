@@ -42,7 +42,7 @@ func TestJudge(t *testing.T) {
 	for policy, want := range map[int]Reason{
 		5: NotComplex, 6: TooShort, 7: TooYoung, 8: InHistory, 9: TooLong, 0: DirectoryRefused, 1: DirectoryRefused, noPolicyError: DirectoryRefused,
 	} {
-		err := judged(refusal(19, "no: uid=alice,dc=example the-password", policy))
+		err := judged(refusal(19, "the-password is not for uid=alice,dc=example", policy))
 		refused, ok := errors.AsType[*RefusedError](err)
 		if !ok || refused.Reasons[0] != want || strings.Contains(refused.Detail, "alice") || strings.Contains(refused.Detail, "the-password") {
 			t.Errorf("policy error %d: %v", policy, err)

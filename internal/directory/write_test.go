@@ -104,6 +104,14 @@ func TestS26_OnlyAPersonIsATarget(t *testing.T) {
 	if err := d.SetPassword(t.Context(), find(t, d, "latchkey"), second); !errors.Is(err, directory.ErrNotAllowed) {
 		t.Errorf("bind_dn by number: %v", err)
 	}
+	// Where the server does not say who we are, bind_dn tells.
+	proxy := testenv.NewLDAPProxy(t, s, nil)
+	answerExtended(proxy, "1.3.6.1.4.1.4203.1.11.3", 2, "unknown operation")
+	c.BindDN, c.Servers = "cn=LATCHKEY, ou=services,"+s.BaseDN, []string{proxy.LDAPSURL}
+	d = open(t, c)
+	if err := d.SetPassword(t.Context(), find(t, d, "latchkey"), second); !errors.Is(err, directory.ErrNotAllowed) {
+		t.Errorf("without whoami: %v", err)
+	}
 	if strings.Contains(slapdLog(t, s), "PASSMOD") {
 		t.Error("slapd was asked")
 	}
@@ -205,6 +213,8 @@ func TestF03_LateWrite(t *testing.T) {
 	c.Servers = []string{proxy.LDAPSURL}
 	d := open(t, c)
 	alice := find(t, d, "alice")
+	// How long after the first look the write goes on.
+	const settling = 300 * time.Millisecond
 	late := make(chan struct{})
 	proxy.OnRequest(func(m testenv.LDAPMessage) testenv.LDAPAction {
 		if m.Op == testenv.LDAPExtendedRequest && strings.Contains(string(m.Bytes), "uid=alice") {
@@ -215,7 +225,7 @@ func TestF03_LateWrite(t *testing.T) {
 	proxy.OnResponse(func(m testenv.LDAPMessage) testenv.LDAPAction {
 		const invalidCredentials = "\x0a\x01\x31"
 		if m.Op == testenv.LDAPBindResponse && strings.Contains(string(m.Bytes), invalidCredentials) {
-			close(late)
+			time.AfterFunc(settling, func() { close(late) })
 		}
 		return testenv.LDAPAction{}
 	})
@@ -323,7 +333,7 @@ func TestAnswersThatSlapdDoesNotGiveHere(t *testing.T) {
 		8: directory.ErrNotAllowed, 13: directory.ErrNotAllowed, 50: directory.ErrNotAllowed, 32: directory.ErrNotFound,
 		10: directory.ErrUnavailable, 51: directory.ErrUnavailable, 52: directory.ErrUnavailable, 53: directory.ErrUnavailable, 80: directory.ErrUnavailable, 21: directory.ErrUnavailable,
 	} {
-		answerWrites(proxy, code, "about uid=alice,ou=people "+second)
+		answerWrites(proxy, code, second+" is not for uid=alice,ou=people")
 		err := d.SetPassword(t.Context(), alice, second)
 		if !errors.Is(err, want) || strings.Contains(err.Error(), "uid=") || strings.Contains(err.Error(), second) {
 			t.Errorf("code %d: %v, want %v", code, err, want)
@@ -345,8 +355,12 @@ func TestAnswersThatSlapdDoesNotGiveHere(t *testing.T) {
 
 // answerWrites keeps writes from slapd and answers them.
 func answerWrites(proxy *testenv.LDAPProxy, code int, text string, further ...*ber.Packet) {
+	answerExtended(proxy, "1.3.6.1.4.1.4203.1.11.1", code, text, further...)
+}
+
+func answerExtended(proxy *testenv.LDAPProxy, oid string, code int, text string, further ...*ber.Packet) {
 	proxy.OnRequest(func(m testenv.LDAPMessage) testenv.LDAPAction {
-		if m.Op != testenv.LDAPExtendedRequest || !strings.Contains(string(m.Bytes), "uid=alice") {
+		if m.Op != testenv.LDAPExtendedRequest || !strings.Contains(string(m.Bytes), oid) {
 			return testenv.LDAPAction{}
 		}
 		return testenv.LDAPAction{Answer: m.Result(testenv.LDAPExtendedResponse, code, text, further...)}

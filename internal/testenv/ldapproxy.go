@@ -59,6 +59,7 @@ type LDAPProxy struct {
 	client   *tls.Config
 	listener [2]net.Listener
 	running  sync.WaitGroup
+	closed   chan struct{}
 
 	mu             sync.Mutex
 	onRequest      func(LDAPMessage) LDAPAction
@@ -101,6 +102,7 @@ func StartLDAPProxy(s *Slapd, shown *Certificates) (*LDAPProxy, error) {
 		server:  &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12},
 		client:  &tls.Config{RootCAs: pool, ServerName: "127.0.0.1", MinVersion: tls.VersionTLS12},
 		open:    make(map[net.Conn]bool),
+		closed:  make(chan struct{}),
 	}
 	for i := range p.listener {
 		if p.listener[i], err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
@@ -164,8 +166,10 @@ func (p *LDAPProxy) Open() int {
 	return n
 }
 
-// Close ends the proxy and all its connections.
+// Close ends the proxy and all its connections. What still waits is not passed
+// on.
 func (p *LDAPProxy) Close() {
+	close(p.closed)
 	for _, l := range p.listener {
 		l.Close()
 	}

@@ -118,12 +118,22 @@ func (p *LDAPProxy) copy(to io.Writer, from io.ReadWriter, hook func() func(LDAP
 		if f != nil {
 			action = f(m)
 		}
-		if action.Wait != nil {
-			<-action.Wait
-		}
-		if action.Drop || !pass(to, from, m, action) {
+		if action.Drop || !p.wait(action.Wait) || !pass(to, from, m, action) {
 			return
 		}
+	}
+}
+
+// wait reports whether the message is to go on.
+func (p *LDAPProxy) wait(until <-chan struct{}) bool {
+	if until == nil {
+		return true
+	}
+	select {
+	case <-until:
+		return true
+	case <-p.closed:
+		return false
 	}
 }
 

@@ -181,7 +181,32 @@ func (s *Slapd) Kill() {
 
 // Pause stops slapd without closing its connections: it takes bytes and does
 // not answer.
-func (s *Slapd) Pause() error { return s.process.signal(syscall.SIGSTOP) }
+func (s *Slapd) Pause() error {
+	if err := s.process.signal(syscall.SIGSTOP); err != nil {
+		return err
+	}
+	// The signal takes its time: until then slapd may still answer.
+	return s.process.await(context.Background(), func(context.Context) error { return stopped(s.process.cmd.Process.Pid) })
+}
+
+// stopped returns nil when all threads of a process stand still (proc(5)).
+func stopped(pid int) error {
+	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
+	if err != nil {
+		return err
+	}
+	for _, path := range threads {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		// The state follows the name, which stands in parentheses.
+		if _, rest, _ := strings.Cut(string(text), ") "); !strings.HasPrefix(rest, "T") {
+			return errors.New("a thread is still running")
+		}
+	}
+	return nil
+}
 
 // Continue ends [Slapd.Pause]. What arrived in between is carried out.
 func (s *Slapd) Continue() error { return s.process.signal(syscall.SIGCONT) }
