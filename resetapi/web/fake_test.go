@@ -146,6 +146,9 @@ func (a answer) leads(t *testing.T, path string) {
 	if a.Code != http.StatusSeeOther || a.Header().Get("Location") != path {
 		t.Errorf("%d to %q, want 303 to %q", a.Code, a.Header().Get("Location"), path)
 	}
+	if a.Header().Get("Cache-Control") != "no-store" {
+		t.Errorf("the redirect to %q may be kept", path)
+	}
 }
 
 // shows fails unless the answer has a status and a page with all texts.

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"latchkey/internal/directory"
+	"latchkey/internal/store"
 	"latchkey/resetapi/recovery"
 	"latchkey/resetapi/web"
 )
@@ -92,6 +93,29 @@ func TestDirectoryAway(t *testing.T) {
 		t.Errorf("the form is gone, or Retry-After %q", page.Header().Get("Retry-After"))
 	}
 	b.get("/password").shows(t, http.StatusServiceUnavailable, "We cannot do this right now")
+}
+
+// A store that is away leaves the form as well, and the cookie.
+func TestStoreAway(t *testing.T) {
+	b := visit(t, &fake{
+		show: func(recovery.Ticket) (recovery.View, error) { return recovery.View{}, store.ErrUnavailable },
+		set:  func(string) (recovery.View, error) { return recovery.View{}, store.ErrUnavailable },
+	})
+	page := b.post("/password", url.Values{"password": {"x"}, "repeat": {"x"}})
+	page.shows(t, http.StatusServiceUnavailable, "Nothing was changed.")
+	if len(page.fields("/password")) != 2 || len(page.Header()["Set-Cookie"]) > 0 {
+		t.Error("the form or the cookie is gone")
+	}
+	b.get("/verify").shows(t, http.StatusServiceUnavailable, "Nothing was changed.")
+	b.get("/").shows(t, http.StatusOK, "User name")
+}
+
+// A page that redirects to itself would never end.
+func TestNoRedirectToItself(t *testing.T) {
+	b := visit(t, &fake{view: at(recovery.StepSetPassword), rules: func() (recovery.PasswordRules, error) {
+		return recovery.PasswordRules{}, recovery.ErrNotNow
+	}})
+	b.get("/password").shows(t, http.StatusConflict, "That is not possible right now")
 }
 
 func TestDone(t *testing.T) {

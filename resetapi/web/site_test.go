@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"net/url"
 	"regexp"
 	"strings"
@@ -68,13 +69,38 @@ var forms = map[string]url.Values{
 	"/password": {"password": {"x"}, "repeat": {"x"}}, "/give-up": {},
 }
 
+func TestTicketOfTheCookie(t *testing.T) {
+	var got recovery.Ticket
+	b := visit(t, &fake{show: func(ticket recovery.Ticket) (recovery.View, error) {
+		got = ticket
+		return at(recovery.StepVerify), nil
+	}})
+	b.get("/verify").shows(t, http.StatusOK)
+	want := recovery.Ticket{ID: "ID", Token: "TOKEN", Origin: recovery.Web, Address: netip.MustParseAddr("192.0.2.7")}
+	if got != want {
+		t.Errorf("ticket %v, want %v", got, want)
+	}
+}
+
 func TestWithoutRecovery(t *testing.T) {
-	f := &fake{show: func(recovery.Ticket) (recovery.View, error) { return recovery.View{}, recovery.ErrNoRecovery }}
-	for _, cookie := range []string{"", "__Host-latchkey=GONE.GONE", "__Host-latchkey=", "__Host-latchkey=a.", "__Host-latchkey=a.b%0d%0ac.d", "latchkey=ID.TOKEN"} {
+	asked := 0
+	f := &fake{show: func(recovery.Ticket) (recovery.View, error) {
+		asked++
+		return recovery.View{}, recovery.ErrNoRecovery
+	}}
+	for cookie, asks := range map[string]int{
+		"": 0, "__Host-latchkey=GONE.GONE": 1, "__Host-latchkey=": 0, "__Host-latchkey=a.": 0, "__Host-latchkey=.b": 0,
+		"__Host-latchkey=a.b%0d%0ac.d": 0, "__Host-latchkey=a.b:*": 0, "latchkey=ID.TOKEN": 0,
+		"__Host-latchkey=a." + strings.Repeat("b", 129): 0,
+	} {
 		b := visit(t, f)
 		b.cookie = cookie
 		for _, path := range []string{"/verify", "/password", "/done", "/ended"} {
+			asked = 0
 			b.get(path).leads(t, "/?notice=no_recovery")
+			if asked != asks {
+				t.Errorf("%q: the service was asked %d times, want %d", cookie, asked, asks)
+			}
 		}
 		b.get("/?notice=no_recovery").shows(t, http.StatusOK, "Nothing is lost", "User name")
 	}
@@ -173,6 +199,12 @@ func TestEveryPageIsSound(t *testing.T) {
 			sound(t, languages, b.get("/"))
 			sound(t, languages, b.get("/nowhere"))
 		}
+		b := visit(t, &fake{view: sent(), prove: func(recovery.Ticket, recovery.Method, string) (recovery.Ticket, recovery.View, error) {
+			return recovery.Ticket{}, recovery.View{}, &recovery.WrongCodeError{TriesLeft: 2}
+		}})
+		b.languages = languages
+		sound(t, languages, b.get("/verify"))
+		sound(t, languages, b.post("/verify/code", forms["/verify/code"]))
 	}
 }
 
