@@ -6,77 +6,19 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 	"text/tabwriter"
 	"time"
 
 	"latchkey/internal/contact"
 	"latchkey/internal/directory"
-	"latchkey/internal/store"
 )
 
 type contactsCommands struct {
+	Import contactsImport `cmd:"" help:"Bring in the contacts of many people from a CSV file."`
 	Set    contactsSet    `cmd:"" help:"Set the contacts of one person."`
 	Show   contactsShow   `cmd:"" help:"Show the contacts of one person, masked."`
 	Delete contactsDelete `cmd:"" help:"Remove all contacts of one person."`
-	Export contactsExport `cmd:"" help:"Print everyone's contacts, in clear, as CSV."`
-}
-
-// desk is what the commands on contacts work with.
-type desk struct {
-	store    *store.Store
-	contacts *contact.Store
-	people   *directory.Directory
-	rules    contact.Config
-}
-
-// openDesk opens the store and the directory with a name; no name means the
-// only one that is configured.
-func (a *application) openDesk(ctx context.Context, name string) (_ *desk, err error) {
-	loaded, err := a.load()
-	if err != nil {
-		return nil, err
-	}
-	section, err := chooseDirectory(loaded.Directories, name)
-	if err != nil {
-		return nil, err
-	}
-	s, keys, err := openStore(loaded)
-	if err != nil {
-		return nil, err
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, s.Close())
-		}
-	}()
-	if err := s.Check(ctx, keys.Fingerprint()); err != nil {
-		return nil, err
-	}
-	people, err := directory.Open(section, a.logger)
-	if err != nil {
-		return nil, err
-	}
-	return &desk{store: s, contacts: contact.NewStore(s, keys), people: people, rules: loaded.Contacts}, nil
-}
-
-func (d *desk) close() error {
-	d.people.Close()
-	return d.store.Close()
-}
-
-func chooseDirectory(sections []directory.Config, name string) (directory.Config, error) {
-	var names []string
-	for _, section := range sections {
-		if section.Name == name || name == "" && len(sections) == 1 {
-			return section, nil
-		}
-		names = append(names, section.Name)
-	}
-	if name == "" {
-		return directory.Config{}, usageError("say which directory with --directory: " + strings.Join(names, ", "))
-	}
-	return directory.Config{}, usageError(fmt.Sprintf("there is no directory %q; there is: %s", name, strings.Join(names, ", ")))
+	Export contactsExport `cmd:"" help:"Print everyone's contacts, in clear, in the form that import reads."`
 }
 
 // whom names one person, by login or, when the directory has no such login
@@ -109,17 +51,21 @@ func (w whom) id(ctx context.Context, people *directory.Directory) (string, erro
 }
 
 // with opens the desk, finds the person and calls f.
-func (w whom) with(ctx context.Context, app *application, f func(d *desk, person string) error) (err error) {
-	d, err := app.openDesk(ctx, w.Directory)
+func (w whom) with(ctx context.Context, app *application, f func(d *desk, directory, person string) error) (err error) {
+	d, err := app.openDesk(ctx)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, d.close()) }()
-	person, err := w.id(ctx, d.people)
+	people, err := d.choose(w.Directory)
 	if err != nil {
 		return err
 	}
-	return f(d, person)
+	person, err := w.id(ctx, people)
+	if err != nil {
+		return err
+	}
+	return f(d, people.Name(), person)
 }
 
 type contactsSet struct {
@@ -133,12 +79,12 @@ func (c contactsSet) Run(ctx context.Context, app *application) error {
 	if len(c.Email)+len(c.Mobile) == 0 {
 		return usageError("give at least one --email or --mobile; `latchkey contacts delete` removes all")
 	}
-	return c.with(ctx, app, func(d *desk, person string) error {
+	return c.with(ctx, app, func(d *desk, directory, person string) error {
 		added, err := c.normal(d.rules)
 		if err != nil {
 			return err
 		}
-		err = d.contacts.Update(ctx, d.people.Name(), person, func(card *contact.Card) error {
+		err = d.contacts.Update(ctx, directory, person, func(card *contact.Card) error {
 			kept := added
 			for _, old := range card.Contacts {
 				if old.Kind == contact.Email && c.Email == nil || old.Kind == contact.Mobile && c.Mobile == nil {
@@ -182,8 +128,8 @@ type contactsShow struct {
 }
 
 func (c contactsShow) Run(ctx context.Context, app *application) error {
-	return c.with(ctx, app, func(d *desk, person string) error {
-		card, err := d.contacts.Get(ctx, d.people.Name(), person)
+	return c.with(ctx, app, func(d *desk, directory, person string) error {
+		card, err := d.contacts.Get(ctx, directory, person)
 		if err != nil {
 			return err
 		}
@@ -208,11 +154,11 @@ type contactsDelete struct {
 }
 
 func (c contactsDelete) Run(ctx context.Context, app *application) error {
-	return c.with(ctx, app, func(d *desk, person string) error {
-		if _, err := d.contacts.Get(ctx, d.people.Name(), person); errors.Is(err, contact.ErrNoCard) {
+	return c.with(ctx, app, func(d *desk, directory, person string) error {
+		if _, err := d.contacts.Get(ctx, directory, person); errors.Is(err, contact.ErrNoCard) {
 			return err
 		}
-		if err := d.contacts.Delete(ctx, d.people.Name(), person); err != nil {
+		if err := d.contacts.Delete(ctx, directory, person); err != nil {
 			return err
 		}
 		fmt.Fprintln(app.out, "Removed all contacts of this person.")
