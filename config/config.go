@@ -95,6 +95,7 @@ func (c *Config) sections() map[string]judge {
 	sections := map[string]judge{
 		"server":   c.Server,
 		"password": c.Password,
+		"recovery": c.Recovery,
 		"contacts": c.Contacts,
 		"support":  c.Support,
 		"mail":     c.Mail,
