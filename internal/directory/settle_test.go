@@ -1,0 +1,189 @@
+package directory_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"latchkey/internal/directory"
+	"latchkey/internal/testenv"
+)
+
+// TestF03_ReplyLost lets slapd write and keeps its answer back.
+func TestF03_ReplyLost(t *testing.T) {
+	t.Parallel()
+	s := testenv.NewSlapd(t)
+	proxy := testenv.NewLDAPProxy(t, s, nil)
+	c := configFor(s)
+	c.Servers = []string{proxy.LDAPSURL}
+	d := open(t, c)
+	for name, action := range map[string]testenv.LDAPAction{"alice": {Swallow: true}, "bob": {Drop: true}} {
+		person := find(t, d, name)
+		proxy.OnResponse(func(m testenv.LDAPMessage) testenv.LDAPAction {
+			if m.Op == testenv.LDAPExtendedResponse && !strings.Contains(string(m.Bytes), "dn:") {
+				return action
+			}
+			return testenv.LDAPAction{}
+		})
+		ctx, cancel := context.WithTimeout(t.Context(), 700*time.Millisecond)
+		err := d.SetPassword(ctx, person, second)
+		cancel()
+		unknown, ok := errors.AsType[*directory.UnknownError](err)
+		if !ok || unknown.Server != proxy.LDAPSURL {
+			t.Fatalf("%s: got %v, want unknown", name, err)
+		}
+		proxy.OnResponse(nil)
+		for _, password := range []string{second, ""} {
+			got, err := d.Settle(t.Context(), attempt(person), password)
+			if got != directory.Written || err != nil {
+				t.Errorf("%s settled as %v, %v", name, got, err)
+			}
+		}
+		wantPassword(t, s, name, second, testenv.FirstPassword)
+	}
+}
+
+// TestF03_RequestLost never lets the request through.
+func TestF03_RequestLost(t *testing.T) {
+	t.Parallel()
+	s := testenv.NewSlapd(t)
+	proxy := testenv.NewLDAPProxy(t, s, nil)
+	c := configFor(s)
+	c.Servers = []string{proxy.LDAPSURL}
+	d := open(t, c)
+	alice := find(t, d, "alice")
+	proxy.OnRequest(func(m testenv.LDAPMessage) testenv.LDAPAction {
+		return testenv.LDAPAction{Drop: m.Op == testenv.LDAPExtendedRequest}
+	})
+	err := d.SetPassword(t.Context(), alice, second)
+	if _, ok := errors.AsType[*directory.UnknownError](err); !ok {
+		t.Fatalf("got %v, want unknown", err)
+	}
+	proxy.OnRequest(nil)
+	for _, password := range []string{second, ""} {
+		got, err := d.Settle(t.Context(), attempt(alice), password)
+		if got != directory.NotWritten || err != nil {
+			t.Errorf("settled as %v, %v", got, err)
+		}
+	}
+	wantPassword(t, s, "alice", testenv.FirstPassword)
+}
+
+// TestF03_LateWrite: the request is still on its way when settling begins, and
+// is carried out after the first look.
+func TestF03_LateWrite(t *testing.T) {
+	t.Parallel()
+	s := testenv.NewSlapd(t)
+	proxy := testenv.NewLDAPProxy(t, s, nil)
+	c := configFor(s)
+	c.Servers = []string{proxy.LDAPSURL}
+	d := open(t, c)
+	alice := find(t, d, "alice")
+	// How long after the first look the write goes on.
+	const settling = 300 * time.Millisecond
+	late := make(chan struct{})
+	proxy.OnRequest(func(m testenv.LDAPMessage) testenv.LDAPAction {
+		if m.Op == testenv.LDAPExtendedRequest && strings.Contains(string(m.Bytes), "uid=alice") {
+			return testenv.LDAPAction{Wait: late}
+		}
+		return testenv.LDAPAction{}
+	})
+	proxy.OnResponse(func(m testenv.LDAPMessage) testenv.LDAPAction {
+		const invalidCredentials = "\x0a\x01\x31"
+		if m.Op == testenv.LDAPBindResponse && strings.Contains(string(m.Bytes), invalidCredentials) {
+			time.AfterFunc(settling, func() { close(late) })
+		}
+		return testenv.LDAPAction{}
+	})
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	err := d.SetPassword(ctx, alice, second)
+	if _, ok := errors.AsType[*directory.UnknownError](err); !ok {
+		t.Fatalf("got %v, want unknown", err)
+	}
+	if got, err := d.Settle(t.Context(), attempt(alice), second); got != directory.Undecided || err != nil {
+		t.Errorf("first settled as %v, %v", got, err)
+	}
+	if got, err := d.Settle(t.Context(), attempt(alice), second); got != directory.Written || err != nil {
+		t.Errorf("then settled as %v, %v", got, err)
+	}
+	wantPassword(t, s, "alice", second, testenv.FirstPassword)
+}
+
+func TestServerPausedDuringTheWrite(t *testing.T) {
+	t.Parallel()
+	s := testenv.NewSlapd(t)
+	proxy := testenv.NewLDAPProxy(t, s, nil)
+	c := configFor(s)
+	c.Servers = []string{proxy.LDAPSURL}
+	d := open(t, c)
+	alice := find(t, d, "alice")
+	proxy.OnRequest(func(m testenv.LDAPMessage) testenv.LDAPAction {
+		if m.Op == testenv.LDAPExtendedRequest {
+			if err := s.Pause(); err != nil {
+				t.Error(err)
+			}
+		}
+		return testenv.LDAPAction{}
+	})
+	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+	defer cancel()
+	begun := time.Now()
+	err := d.SetPassword(ctx, alice, second)
+	if _, ok := errors.AsType[*directory.UnknownError](err); !ok || !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %v, want unknown for the deadline", err)
+	}
+	if took := time.Since(begun); took > 5*time.Second {
+		t.Errorf("took %s", took)
+	}
+	proxy.OnRequest(nil)
+	short, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	if got, err := d.Settle(short, attempt(alice), second); got != directory.Undecided || !errors.Is(err, directory.ErrUnavailable) {
+		t.Errorf("settled at a paused server as %v, %v", got, err)
+	}
+	if err := s.Continue(); err != nil {
+		t.Fatal(err)
+	}
+	got, err := d.Settle(t.Context(), attempt(alice), second)
+	if got != directory.Written || err != nil {
+		t.Errorf("settled as %v, %v", got, err)
+	}
+	wantPassword(t, s, "alice", second, testenv.FirstPassword)
+}
+
+func TestSettleWithAnAmbiguousAnswer(t *testing.T) {
+	t.Parallel()
+	s := testenv.NewSlapd(t)
+	d := open(t, configFor(s))
+	alice, bob := find(t, d, "alice"), find(t, d, "bob")
+	if err := d.SetPassword(t.Context(), alice, second); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 { // locked: the bind tells nothing, the stamp does
+		if err := s.Bind(t.Context(), alice.DN, "wrong"); err == nil {
+			t.Fatal("bound with a wrong password")
+		}
+	}
+	if got, err := d.Settle(t.Context(), attempt(alice), second); got != directory.Written || err != nil {
+		t.Errorf("a locked account settled as %v, %v", got, err)
+	}
+	// Somebody else's change: neither written nor not.
+	if err := d.SetPassword(t.Context(), bob, "other-Password-3"); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := d.Settle(t.Context(), attempt(bob), second); got != directory.Undecided || err != nil {
+		t.Errorf("another's change settled as %v, %v", got, err)
+	}
+	// Nobody is bound for an empty password.
+	if got, err := d.Settle(t.Context(), attempt(bob), "  "); got != directory.Written || err != nil {
+		t.Errorf("by stamp settled as %v, %v", got, err)
+	}
+	service := attempt(alice)
+	service.Server = "ldaps://elsewhere.example.test"
+	if got, err := d.Settle(t.Context(), service, second); got != directory.Undecided || !errors.Is(err, directory.ErrUnavailable) {
+		t.Errorf("another server: %v, %v", got, err)
+	}
+}
