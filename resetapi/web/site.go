@@ -100,25 +100,19 @@ func (s *Site) routes() {
 	for path, methods := range map[string]struct{ get, post handler }{
 		"/{$}":           {get: s.showStart, post: s.start},
 		pathVerify:       {get: s.showVerify},
-		pathSend:         {post: s.send},
-		pathCode:         {post: s.prove},
+		pathSend:         {get: s.goOn, post: s.send},
+		pathCode:         {get: s.goOn, post: s.prove},
 		pathPassword:     {get: s.showPassword, post: s.setPassword},
 		pathDone:         {get: s.showDone},
 		pathEnded:        {get: s.showEnded},
-		pathGiveUp:       {post: s.giveUp},
+		pathGiveUp:       {get: s.goOn, post: s.giveUp},
 		"/static/{name}": {get: s.static},
 	} {
-		var allowed string
-		if methods.get != nil {
-			s.mux.Handle("GET "+path, s.page(methods.get))
-			allowed = "GET, HEAD"
-		}
+		allowed := "GET, HEAD"
+		s.mux.Handle("GET "+path, s.page(methods.get))
 		if methods.post != nil {
 			s.mux.Handle("POST "+path, s.page(methods.post))
-			if allowed != "" {
-				allowed += ", "
-			}
-			allowed += "POST"
+			allowed += ", POST"
 		}
 		s.mux.Handle(path, s.otherMethod(allowed))
 	}

@@ -29,7 +29,7 @@ func TestWrongPageLeadsToTheRightOne(t *testing.T) {
 		view := at(step)
 		view.End = recovery.Expired
 		b := visit(t, &fake{view: view, rules: known})
-		for _, path := range []string{"/verify", "/password", "/done", "/ended"} {
+		for _, path := range []string{"/verify", "/verify/code", "/verify/send", "/give-up", "/password", "/done", "/ended"} {
 			got := b.get(path)
 			switch {
 			case path == own:
@@ -151,7 +151,7 @@ func TestS11_Head(t *testing.T) {
 
 func TestOtherMethodsAndPaths(t *testing.T) {
 	b := visit(t, &fake{view: at(recovery.StepVerify)})
-	for path, allow := range map[string]string{"/": "GET, HEAD, POST", "/verify": "GET, HEAD", "/verify/code": "POST", "/give-up": "POST", "/password": "GET, HEAD, POST"} {
+	for path, allow := range map[string]string{"/": "GET, HEAD, POST", "/verify": "GET, HEAD", "/verify/code": "GET, HEAD, POST", "/give-up": "GET, HEAD, POST", "/password": "GET, HEAD, POST"} {
 		got := b.send(http.MethodDelete, path, "")
 		got.shows(t, http.StatusMethodNotAllowed, "That does not work here")
 		if got.Header().Get("Allow") != allow {
