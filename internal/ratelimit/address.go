@@ -16,7 +16,7 @@ func prefix(a netip.Addr, bits4, bits6 int) string {
 		bits = bits4
 	}
 	p, err := a.Prefix(bits)
-	if err != nil {
+	if err != nil || !p.IsValid() {
 		return "unknown"
 	}
 	return p.String()

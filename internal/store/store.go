@@ -18,6 +18,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -73,8 +74,17 @@ type Store struct {
 	redis.UniversalClient
 }
 
+// quiet keeps go-redis from writing to standard error by itself: every error
+// that it would print comes back to a caller, who logs it.
+var quiet = sync.OnceFunc(func() { redis.SetLogger(silence{}) })
+
+type silence struct{}
+
+func (silence) Printf(context.Context, string, ...any) {}
+
 // Open connects lazily; [Store.Check] is the first call that needs Redis.
 func Open(c Config) (*Store, error) {
+	quiet()
 	options := &redis.UniversalOptions{
 		Addrs: c.Addresses, MasterName: c.MasterName,
 		Username: c.Username, Password: c.Password.Reveal(),

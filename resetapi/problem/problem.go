@@ -135,6 +135,8 @@ func ended(end recovery.End) Problem {
 
 func fromSentinel(err error) Problem {
 	switch {
+	case errors.Is(err, recovery.ErrBadLogin):
+		return Of(BadRequest, "A login has 1 to 256 bytes and no control characters.")
 	case errors.Is(err, recovery.ErrNoRecovery):
 		return Of(NoRecovery, "Start a recovery first, and show its token.")
 	case errors.Is(err, recovery.ErrNotNow):

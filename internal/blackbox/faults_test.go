@@ -1,0 +1,159 @@
+package blackbox
+
+import (
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"latchkey/internal/testenv"
+)
+
+// extendedResponse is the tag of an ExtendedResponse (RFC 4511 §4.12).
+const extendedResponse = 24
+
+// TestF03_LostReply: the directory wrote the password and its answer is lost.
+// The person is told the truth: it is done.
+func TestF03_LostReply(t *testing.T) {
+	for name, action := range map[string]testenv.LDAPAction{
+		"swallowed": {Swallow: true},
+		"cut off":   {Drop: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := start(t, options{limits: roomy(), proxied: true})
+			c := s.caller().verified("alice")
+			var lost atomic.Int32
+			s.proxy.OnResponse(func(m testenv.LDAPMessage) testenv.LDAPAction {
+				if m.Op == extendedResponse && lost.Add(1) == 1 {
+					return action
+				}
+				return testenv.LDAPAction{}
+			})
+			r := c.set(newPassword)
+			if r.status != http.StatusOK && r.status != http.StatusAccepted {
+				t.Fatalf("status %d: %s", r.status, r.body)
+			}
+			eventually(t, "the recovery is done", func() bool { return c.view().json["state"] == "done" })
+			if lost.Load() != 1 {
+				t.Errorf("%d Password Modify answers, want 1: never written twice", lost.Load())
+			}
+			s.signsIn("alice", newPassword, testenv.FirstPassword)
+		})
+	}
+}
+
+// TestF03_LostRequest: the request never reached the directory. The person is
+// told that nothing was changed, and can set the password in the same browser.
+func TestF03_LostRequest(t *testing.T) {
+	s := start(t, options{limits: roomy(), proxied: true})
+	b := s.browser().toPassword("alice")
+	const extendedRequest = 23
+	var lost atomic.Int32
+	s.proxy.OnRequest(func(m testenv.LDAPMessage) testenv.LDAPAction {
+		if m.Op == extendedRequest && lost.Add(1) == 1 {
+			return testenv.LDAPAction{Drop: true}
+		}
+		return testenv.LDAPAction{}
+	})
+	b.setPassword(newPassword).on("/done", http.StatusOK)
+	s.signsIn("alice", testenv.FirstPassword, newPassword)
+	eventually(t, "the password can be set again", func() bool { return b.visit("/done").at.Path == "/password" })
+	b.setPassword(newPassword).on("/done", http.StatusOK)
+	s.signsIn("alice", newPassword, testenv.FirstPassword)
+}
+
+// TestF03_CrashWhileWriting: the answer is lost, and so is the process. Another
+// one finds out from the directory.
+func TestF03_CrashWhileWriting(t *testing.T) {
+	s := start(t, options{limits: roomy(), proxied: true, recovery: "settle_for = \"1s\"\n"})
+	c := s.caller().verified("alice")
+	written := make(chan struct{})
+	s.proxy.OnResponse(func(m testenv.LDAPMessage) testenv.LDAPAction {
+		if m.Op == extendedResponse {
+			close(written)
+			return testenv.LDAPAction{Swallow: true}
+		}
+		return testenv.LDAPAction{}
+	})
+	go func() {
+		<-written
+		s.kill()
+	}()
+	request, _ := http.NewRequestWithContext(t.Context(), http.MethodPut, s.base+"/api/v1/recoveries/"+c.id+"/password", strings.NewReader(`{"password":"`+newPassword+`"}`))
+	request.Header.Set("Content-Type", "application/json")
+	request.Header.Set("Authorization", "Bearer "+c.token)
+	if answer, err := http.DefaultClient.Do(request); err == nil {
+		answer.Body.Close()
+		t.Fatalf("the dead process answered %d", answer.StatusCode)
+	}
+	s.proxy.OnResponse(nil)
+	s.serve()
+	if state := c.want(http.StatusOK, c.view()).json["state"]; state != "settling" {
+		t.Errorf("right after the crash the state is %v", state)
+	}
+	s.signsIn("alice", newPassword, testenv.FirstPassword)
+	eventually(t, "the write is settled", func() bool { return c.view().json["state"] == "done" })
+}
+
+// TestF01_DirectoryAway: the directory is gone before the write. Nothing is
+// changed, the proofs stay good.
+func TestF01_DirectoryAway(t *testing.T) {
+	s := start(t, options{limits: roomy()})
+	c := s.caller().verified("alice")
+	s.slapd.Stop()
+	r := c.want(http.StatusServiceUnavailable, c.set(newPassword))
+	if r.header.Get("Retry-After") == "" {
+		t.Error("no Retry-After")
+	}
+	b := s.browser()
+	b.visit("/").on("/", http.StatusOK) // the first page needs no directory
+	if err := s.slapd.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	c.want(http.StatusOK, c.set(newPassword))
+	s.signsIn("alice", newPassword, testenv.FirstPassword)
+}
+
+// TestF12_RedisKilled: no verification while Redis is down, and all goes on
+// when it is back.
+func TestF12_RedisKilled(t *testing.T) {
+	s := start(t, options{limits: roomy()})
+	c := s.caller()
+	c.start("alice")
+	c.want(http.StatusAccepted, c.open())
+	code := s.code("alice", 0)
+	s.redis.Kill()
+	if r := c.want(http.StatusServiceUnavailable, c.prove(code)); r.header.Get("Retry-After") == "" {
+		t.Error("no Retry-After")
+	}
+	if err := s.redis.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the code is taken or the recovery is gone", func() bool {
+		r := c.prove(code)
+		return r.status == http.StatusOK || r.status == http.StatusUnauthorized
+	})
+	d := s.caller().verified("bob")
+	d.want(http.StatusOK, d.set(newPassword))
+	s.signsIn("bob", newPassword, testenv.FirstPassword)
+}
+
+// TestChangedMeanwhile: what changed between the proof and the write ends the
+// recovery (S8, S9), and nothing is written.
+func TestChangedMeanwhile(t *testing.T) {
+	s := start(t, options{limits: roomy()})
+	alice, bob, young := s.caller().verified("alice"), s.caller().verified("bob"), s.caller().verified("young")
+	if err := s.slapd.Modify(t.Context(), "dn: "+testenv.PersonDN("alice")+"\nchangetype: modify\nreplace: shadowExpire\nshadowExpire: 1\n"); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.slapd.Modify(t.Context(), "dn: "+testenv.ProtectedGroupDN+"\nchangetype: modify\nadd: member\nmember: "+testenv.PersonDN("bob")+"\n"); err != nil {
+		t.Fatal(err)
+	}
+	s.run("contacts", "set", "young", "--email=other@home.test")
+	for uid, c := range map[string]*caller{"alice": alice, "bob": bob, "young": young} {
+		if r := c.want(http.StatusGone, c.set(newPassword)); r.json["end"] != "superseded" {
+			t.Errorf("%s: %s", uid, r.body)
+		}
+		s.signsIn(uid, testenv.FirstPassword, newPassword)
+	}
+}

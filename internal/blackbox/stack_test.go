@@ -1,0 +1,324 @@
+package blackbox
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"latchkey/internal/testenv"
+)
+
+// patience bounds every wait for a condition.
+const patience = 30 * time.Second
+
+var program string
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "latchkey-blackbox-")
+	if err != nil {
+		panic(err)
+	}
+	program = filepath.Join(dir, "latchkey")
+	build := exec.Command("go", append(append([]string{"build"}, buildFlags...), "-o", program, "latchkey/cmd/latchkey")...)
+	if out, err := build.CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "build latchkey: %v\n%s", err, out)
+		os.Exit(1)
+	}
+	code := m.Run()
+	os.RemoveAll(dir)
+	os.Exit(code)
+}
+
+// options change what a stack is made of.
+type options struct {
+	// config is added to the configuration, whole sections.
+	config string
+	// recovery is added to [recovery], limits to the sections of limits.
+	recovery, limits string
+	// proxied puts a proxy between latchkey and slapd.
+	proxied bool
+	slapd   testenv.SlapdOptions
+}
+
+// stack is a running Latchkey with everything around it.
+type stack struct {
+	t     *testing.T
+	dir   string
+	slapd *testenv.Slapd
+	redis *testenv.Redis
+	mail  *testenv.MailServer
+	proxy *testenv.LDAPProxy
+	// base is the public URL.
+	base string
+	log  *logBuffer
+
+	mu      sync.Mutex
+	command *exec.Cmd
+	ended   chan error
+}
+
+// logBuffer keeps what the program writes to standard error.
+type logBuffer struct {
+	mu      sync.Mutex
+	text    bytes.Buffer
+	changed chan struct{}
+}
+
+func (b *logBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	close(b.changed)
+	b.changed = make(chan struct{})
+	return b.text.Write(p)
+}
+
+func (b *logBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
+}
+
+// await waits until count lines hold text.
+func (b *logBuffer) await(t *testing.T, text string, count int) {
+	t.Helper()
+	late := time.After(patience)
+	for {
+		b.mu.Lock()
+		n, changed := strings.Count(b.text.String(), text), b.changed
+		b.mu.Unlock()
+		if n >= count {
+			return
+		}
+		select {
+		case <-changed:
+		case <-late:
+			t.Fatalf("the log never said %q %d times:\n%s", text, count, b)
+		}
+	}
+}
+
+// start brings up a stack in which everyone but nocontacts has a contact card
+// with the address uid@home.test.
+func start(t *testing.T, o options) *stack {
+	t.Helper()
+	testenv.Need(t, "slapd", "redis-server")
+	s := &stack{t: t, dir: t.TempDir(), log: &logBuffer{changed: make(chan struct{})}}
+	s.slapd = testenv.NewSlapd(t, o.slapd)
+	s.redis = testenv.NewRedis(t, testenv.RedisOptions{})
+	s.mail = testenv.NewMailServer(t, s.slapd.Certificates, testenv.MailOptions{})
+	server := s.slapd.LDAPSURL
+	if o.proxied {
+		s.proxy = testenv.NewLDAPProxy(t, s.slapd, nil)
+		server = s.proxy.LDAPSURL
+	}
+	port, err := testenv.FreePort()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.base = fmt.Sprintf("http://127.0.0.1:%d", port)
+	s.file("bind", s.slapd.ServicePassword)
+	s.file("redis", s.redis.Password)
+	s.file("smtp", s.mail.Password)
+	s.file("latchkey.toml", s.configuration(port, server, o))
+	s.run("keys", "init")
+	s.run("store", "init")
+	s.importContacts()
+	s.serve()
+	t.Cleanup(s.checkedStop)
+	return s
+}
+
+func (s *stack) configuration(port int, server string, o options) string {
+	host, smtpPort, _ := strings.Cut(s.mail.Addr, ":")
+	return fmt.Sprintf(`
+[server]
+listen = "127.0.0.1:%d"
+public_url = "%s"
+[[directory]]
+name = "main"
+servers = ["%s"]
+ca_file = "%s"
+base_dn = "ou=people,%s"
+group_base_dn = "ou=groups,%[5]s"
+bind_dn = "%s"
+bind_password_file = "bind"
+default_policy_dn = "%s"
+operation_timeout = "3s"
+[[policy]]
+groups = ["%s"]
+enabled = false
+[[policy]]
+enabled = true
+[protected]
+groups = ["%s"]
+[password]
+min_length = 8
+[recovery]
+resend_after = "0s"
+settle_every = "500ms"
+%s
+[redis]
+addresses = ["%s"]
+username = "%s"
+password_file = "redis"
+[keys]
+file = "keys"
+[mail]
+host = "%s"
+port = %s
+ca_file = "%s"
+username = "%s"
+password_file = "smtp"
+from = "reset@example.test"
+[support]
+name = "The help desk"
+phone = "+49 30 901820"
+%s
+%s
+`, port, s.base, server, s.slapd.CAFile, s.slapd.BaseDN, s.slapd.ServiceDN, testenv.DefaultPolicyDN,
+		testenv.NotEnabledGroupDN, testenv.ProtectedGroupDN, o.recovery,
+		s.redis.Addr, s.redis.Username, host, smtpPort, s.slapd.CAFile, s.mail.Username, o.limits, o.config)
+}
+
+// roomy are limits that no ordinary test reaches.
+func roomy(except ...string) string {
+	var b strings.Builder
+	for _, name := range []string{"starts_per_address", "starts_per_network", "starts_per_login", "starts", "starts_per_person", "codes_per_address", "messages_per_contact"} {
+		if len(except) > 0 && except[0] == name {
+			continue
+		}
+		fmt.Fprintf(&b, "[limits.%s]\nrates = [\"100000/1m\"]\n", name)
+	}
+	return b.String()
+}
+
+func (s *stack) file(name, text string) {
+	s.t.Helper()
+	if err := os.WriteFile(filepath.Join(s.dir, name), []byte(text), 0o600); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// run runs a command of latchkey to its end and returns what it printed.
+func (s *stack) run(args ...string) string {
+	s.t.Helper()
+	command := exec.Command(program, append([]string{"--config", "latchkey.toml"}, args...)...)
+	command.Dir = s.dir
+	out, err := command.CombinedOutput()
+	if err != nil {
+		s.t.Fatalf("latchkey %s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+	return string(out)
+}
+
+func (s *stack) importContacts() {
+	var b strings.Builder
+	b.WriteString("login,email,mobile\n")
+	for _, uid := range testenv.People() {
+		if uid != "nocontacts" {
+			fmt.Fprintf(&b, "%s,%s@home.test,\n", uid, uid)
+		}
+	}
+	s.file("people.csv", b.String())
+	s.run("contacts", "import", "people.csv")
+}
+
+// serve starts the server and waits until it answers.
+func (s *stack) serve() {
+	s.t.Helper()
+	command := exec.Command(program, "--config", "latchkey.toml", "serve")
+	command.Dir, command.Stderr = s.dir, s.log
+	command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := command.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- command.Wait() }()
+	s.mu.Lock()
+	s.command, s.ended = command, ended
+	s.mu.Unlock()
+	ctx, cancel := context.WithTimeout(s.t.Context(), patience)
+	defer cancel()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		request, _ := http.NewRequestWithContext(ctx, http.MethodGet, s.base+"/", nil)
+		if answer, err := http.DefaultClient.Do(request); err == nil {
+			answer.Body.Close()
+			return
+		}
+		select {
+		case err := <-ended:
+			s.t.Fatalf("serve ended: %v\n%s", err, s.log)
+		case <-ctx.Done():
+			s.t.Fatalf("serve does not answer:\n%s", s.log)
+		case <-tick.C:
+		}
+	}
+}
+
+// stop ends the server gently and returns how it ended.
+func (s *stack) stop() error {
+	s.mu.Lock()
+	command, ended := s.command, s.ended
+	s.command = nil
+	s.mu.Unlock()
+	if command == nil {
+		return nil
+	}
+	_ = command.Process.Signal(syscall.SIGTERM)
+	select {
+	case err := <-ended:
+		return err
+	case <-time.After(patience):
+		_ = command.Process.Kill()
+		return fmt.Errorf("serve did not stop: %w", <-ended)
+	}
+}
+
+// kill ends the server as a power cut would.
+func (s *stack) kill() {
+	s.mu.Lock()
+	command, ended := s.command, s.ended
+	s.command = nil
+	s.mu.Unlock()
+	_ = command.Process.Kill()
+	<-ended
+}
+
+// checkedStop ends the server and looks for races, panics and secrets in its log.
+func (s *stack) checkedStop() {
+	if err := s.stop(); err != nil {
+		s.t.Errorf("serve ended with %v", err)
+	}
+	log := s.log.String()
+	for _, never := range []string{"DATA RACE", `"panic"`, "@home.test", testenv.FirstPassword, newPassword, s.slapd.ServicePassword, s.redis.Password, s.mail.Password, "uid="} {
+		if strings.Contains(log, never) {
+			s.t.Errorf("the log holds %q", never)
+		}
+	}
+	if s.t.Failed() {
+		s.t.Logf("log of latchkey:\n%s", log)
+	}
+}
+
+// signsIn checks with ldapwhoami which of two passwords lets a person in.
+func (s *stack) signsIn(uid, with, not string) {
+	s.t.Helper()
+	dn := testenv.PersonDN(uid)
+	if who, err := s.slapd.Whoami(s.t.Context(), dn, with); err != nil || !strings.Contains(who, dn) {
+		s.t.Errorf("%s cannot sign in with %q: %v", uid, with, err)
+	}
+	if err := s.slapd.Bind(s.t.Context(), dn, not); err == nil {
+		s.t.Errorf("%s can sign in with %q", uid, not)
+	}
+}

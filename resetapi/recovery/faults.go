@@ -1,0 +1,51 @@
+package recovery
+
+import (
+	"time"
+
+	"latchkey/internal/setting"
+)
+
+// Faults reports what is wrong with the section.
+func (c Config) Faults() []setting.Fault {
+	var faults []setting.Fault
+	for _, span := range []struct {
+		key             string
+		value           setting.Duration
+		lowest, highest time.Duration
+	}{
+		{"idle", c.Idle, time.Second, time.Hour},
+		{"lifetime", c.Lifetime, time.Second, time.Hour},
+		{"code_lifetime", c.CodeLifetime, time.Second, 10 * time.Minute},
+		{"resend_after", c.ResendAfter, 0, 10 * time.Minute},
+		{"lookup_jitter", c.LookupJitter, 0, time.Second},
+		{"settle_for", c.SettleFor, time.Second, 30 * time.Second},
+		{"settle_every", c.SettleEvery, 100 * time.Millisecond, 30 * time.Second},
+		{"retention", c.Retention, time.Minute, 30 * 24 * time.Hour},
+	} {
+		if span.value.Std() < span.lowest || span.value.Std() > span.highest {
+			faults = append(faults, setting.OutOfRange(span.key, span.value, span.lowest, span.highest))
+		}
+	}
+	for _, count := range []struct {
+		key                    string
+		value, lowest, highest int
+	}{
+		{"codes_per_gate", c.CodesPerGate, 1, 10},
+		{"guesses_per_code", c.GuessesPerCode, 1, 10},
+		{"guesses_per_recovery", c.GuessesPerRecovery, 1, 20},
+		{"guesses_per_day", c.GuessesPerDay, 1, 50},
+		{"guesses_in_a_row", c.GuessesInARow, 1, 100},
+		{"refusals_per_recovery", c.RefusalsPerRecovery, 1, 20},
+		{"lookup_queue", c.LookupQueue, 1, 1_000_000},
+		{"lookup_workers", c.LookupWorkers, 1, 256},
+	} {
+		if count.value < count.lowest || count.value > count.highest {
+			faults = append(faults, setting.OutOfRange(count.key, count.value, count.lowest, count.highest))
+		}
+	}
+	if c.Idle > c.Lifetime {
+		faults = append(faults, setting.Fault{Key: "idle", Problem: "is longer than lifetime", Allowed: "at most lifetime"})
+	}
+	return faults
+}
