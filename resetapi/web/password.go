@@ -44,11 +44,11 @@ func (s *Site) setPassword(w http.ResponseWriter, r *http.Request) error {
 	if !ok {
 		return recovery.ErrNoRecovery
 	}
-	fields, err := form(w, r, "password", "repeat")
+	fields, err := form(w, r, "password", "again")
 	if err != nil {
 		return err
 	}
-	if fault, field := passwordFault(fields["password"], fields["repeat"]); fault != "" {
+	if fault, field := passwordFault(fields["password"], fields["again"]); fault != "" {
 		return s.passwordAgain(w, r, problem.Of(problem.PasswordRefused, ""), alert{s.speech(r).T(fault), field})
 	}
 	view, err := s.recoveries.SetPassword(r.Context(), ticket, fields["password"])
@@ -70,12 +70,12 @@ func (s *Site) setPassword(w http.ResponseWriter, r *http.Request) error {
 
 // passwordFault is what this page itself finds before anybody is asked; it
 // costs no try.
-func passwordFault(password, repeat string) (key, field string) {
+func passwordFault(password, again string) (key, field string) {
 	switch {
 	case password == "":
 		return "password.missing", "password"
-	case password != repeat:
-		return "password.mismatch", "repeat"
+	case password != again:
+		return "password.mismatch", "again"
 	default:
 		return "", ""
 	}

@@ -24,7 +24,7 @@ func TestRulesAreShownBeforeTyping(t *testing.T) {
 	page := b.get("/password")
 	page.shows(t, http.StatusOK, "at least 15 characters", "at most 256 characters",
 		"to differ from your last 8 passwords", "further rules of your organization", "You have 10 more minutes to finish.")
-	if diff := cmp.Diff(url.Values{"password": {""}, "repeat": {""}}, page.fields("/password")); diff != "" {
+	if diff := cmp.Diff(url.Values{"password": {""}, "again": {""}}, page.fields("/password")); diff != "" {
 		t.Error(diff)
 	}
 	for _, input := range page.all("input") {
@@ -49,7 +49,7 @@ func TestSetPassword(t *testing.T) {
 			got = password
 			return at(step), nil
 		}})
-		b.post("/password", url.Values{"password": {typed}, "repeat": {typed}}).leads(t, path)
+		b.post("/password", url.Values{"password": {typed}, "again": {typed}}).leads(t, path)
 		if got != typed {
 			t.Errorf("the password became %q", got)
 		}
@@ -58,15 +58,15 @@ func TestSetPassword(t *testing.T) {
 
 func TestPasswordsThatAreNotTheSameAskNobody(t *testing.T) {
 	b := visit(t, &fake{view: at(recovery.StepSetPassword), rules: known})
-	b.post("/password", url.Values{"password": {"one"}, "repeat": {"other"}}).shows(t, 422, "The two passwords are not the same.")
-	b.post("/password", url.Values{"password": {""}, "repeat": {""}}).shows(t, 422, "Enter a new password.")
+	b.post("/password", url.Values{"password": {"one"}, "again": {"other"}}).shows(t, 422, "The two passwords are not the same.")
+	b.post("/password", url.Values{"password": {""}, "again": {""}}).shows(t, 422, "Enter a new password.")
 }
 
 func TestRefusedPassword(t *testing.T) {
 	b := visit(t, &fake{view: at(recovery.StepSetPassword), rules: known, set: func(string) (recovery.View, error) {
 		return recovery.View{}, &recovery.RefusedError{Reasons: []string{"too_short", "in_history", "news_from_the_future"}}
 	}})
-	page := b.post("/password", url.Values{"password": {"hunter2hunter2"}, "repeat": {"hunter2hunter2"}})
+	page := b.post("/password", url.Values{"password": {"hunter2hunter2"}, "again": {"hunter2hunter2"}})
 	page.shows(t, http.StatusUnprocessableEntity, "too short", "used this password before", "without saying why", "at least 15 characters")
 	if strings.Contains(page.Body.String(), "hunter2") {
 		t.Error("the page holds the password")
@@ -77,7 +77,7 @@ func TestLastRefusalEndsTheRecovery(t *testing.T) {
 	b := visit(t, &fake{view: at(recovery.StepEnded), set: func(string) (recovery.View, error) {
 		return recovery.View{}, &recovery.EndedError{End: recovery.TooManyRefusals}
 	}})
-	b.post("/password", url.Values{"password": {"x"}, "repeat": {"x"}}).leads(t, "/ended")
+	b.post("/password", url.Values{"password": {"x"}, "again": {"x"}}).leads(t, "/ended")
 }
 
 // A directory that is away leaves the recovery where it is, also when not even
@@ -87,7 +87,7 @@ func TestDirectoryAway(t *testing.T) {
 	b := visit(t, &fake{view: at(recovery.StepSetPassword), rules: away, set: func(string) (recovery.View, error) {
 		return recovery.View{}, directory.ErrUnavailable
 	}})
-	page := b.post("/password", url.Values{"password": {"x"}, "repeat": {"x"}})
+	page := b.post("/password", url.Values{"password": {"x"}, "again": {"x"}})
 	page.shows(t, http.StatusServiceUnavailable, "Nothing was changed.")
 	if len(page.fields("/password")) != 2 || page.Header().Get("Retry-After") == "" {
 		t.Errorf("the form is gone, or Retry-After %q", page.Header().Get("Retry-After"))
@@ -101,7 +101,7 @@ func TestStoreAway(t *testing.T) {
 		show: func(recovery.Ticket) (recovery.View, error) { return recovery.View{}, store.ErrUnavailable },
 		set:  func(string) (recovery.View, error) { return recovery.View{}, store.ErrUnavailable },
 	})
-	page := b.post("/password", url.Values{"password": {"x"}, "repeat": {"x"}})
+	page := b.post("/password", url.Values{"password": {"x"}, "again": {"x"}})
 	page.shows(t, http.StatusServiceUnavailable, "Nothing was changed.")
 	if len(page.fields("/password")) != 2 || len(page.Header()["Set-Cookie"]) > 0 {
 		t.Error("the form or the cookie is gone")

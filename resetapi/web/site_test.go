@@ -66,7 +66,7 @@ func TestLateFormsLeadToTheRightPage(t *testing.T) {
 
 var forms = map[string]url.Values{
 	"/verify/send": {"method": {"email"}}, "/verify/code": {"method": {"email"}, "code": {"12345678"}},
-	"/password": {"password": {"x"}, "repeat": {"x"}}, "/give-up": {},
+	"/password": {"password": {"x"}, "again": {"x"}}, "/give-up": {},
 }
 
 func TestTicketOfTheCookie(t *testing.T) {

@@ -70,12 +70,12 @@ func (s *speech) Lasts(d time.Duration) string {
 }
 
 // Wait says how long to wait, rounded up, in the largest unit that is not
-// misleading.
+// misleading. Seconds would be wrong by the time they are read.
 func (s *speech) Wait(d time.Duration) string {
-	in := func(unit time.Duration) int { return max(1, int(math.Ceil(float64(d)/float64(unit)))) }
+	in := func(unit time.Duration) int { return int(math.Ceil(float64(d) / float64(unit))) }
 	switch {
 	case d <= time.Minute:
-		return s.T("wait.seconds", "n", in(time.Second))
+		return s.T("wait.moment")
 	case d <= 2*time.Hour:
 		return s.T("wait.minutes", "n", in(time.Minute))
 	case d <= 48*time.Hour:

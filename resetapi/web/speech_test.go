@@ -91,7 +91,7 @@ func TestDurationsInWords(t *testing.T) {
 		}
 	}
 	for d, want := range map[time.Duration]string{
-		0: "1 second", 1500 * time.Millisecond: "2 seconds", time.Minute: "60 seconds", 61 * time.Second: "2 minutes",
+		0: "less than a minute", time.Minute: "less than a minute", 61 * time.Second: "2 minutes",
 		2 * time.Hour: "120 minutes", 121 * time.Minute: "3 hours", 49 * time.Hour: "3 days",
 	} {
 		if got := english.Wait(d); got != want {

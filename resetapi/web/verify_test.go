@@ -37,7 +37,7 @@ func TestSend(t *testing.T) {
 func TestVerifyAsksForTheCode(t *testing.T) {
 	b := visit(t, &fake{view: sent()})
 	page := b.get("/verify")
-	page.shows(t, http.StatusOK, "Valid for 10 more minutes.", "another code in 30 seconds")
+	page.shows(t, http.StatusOK, "Valid for 10 more minutes.", "another code in less than a minute")
 	if diff := cmp.Diff(url.Values{"method": {"email"}, "code": {""}}, page.fields("/verify/code")); diff != "" {
 		t.Error(diff)
 	}
@@ -97,7 +97,7 @@ func TestWrongCodes(t *testing.T) {
 		"none left":     {"12345678", &recovery.WrongCodeError{}, 422, "cannot be tried again"},
 		"none typed":    {" - ", nil, 422, "did not count as a try"},
 		"replaced":      {"12345678", recovery.ErrNotNow, 409, "another window was faster"},
-		"too many":      {"12345678", &recovery.LimitedError{RetryAfter: time.Minute}, 429, "Try again in 60 seconds."},
+		"too many":      {"12345678", &recovery.LimitedError{RetryAfter: time.Minute}, 429, "Try again in less than a minute."},
 		"store is away": {"12345678", recovery.ErrBusy, 503, "Nothing was changed."},
 	} {
 		t.Run(name, func(t *testing.T) {
