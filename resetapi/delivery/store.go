@@ -142,7 +142,7 @@ func (q *Queue) read(ctx context.Context, consumer string, count int, wait time.
 		return nil, nil
 	}
 	if err != nil {
-		return nil, q.lost(ctx, err)
+		return nil, store.Unavailable(err)
 	}
 	var found []entry
 	for _, stream := range streams {
@@ -160,22 +160,13 @@ func (q *Queue) claim(ctx context.Context, consumer string, count int) ([]entry,
 			MinIdle: q.config.ClaimAfter.Std(), Start: start, Count: int64(count - len(found)),
 		}).Result()
 		if err != nil {
-			return found, q.lost(ctx, err)
+			return found, store.Unavailable(err)
 		}
 		found = append(found, entries(messages, true)...)
 		if start = next; start == "0-0" || len(found) >= count {
 			return found, nil
 		}
 	}
-}
-
-// lost makes the group anew when the stream was lost with it, before a read
-// (NOGROUP) or during one (UNBLOCKED).
-func (q *Queue) lost(ctx context.Context, err error) error {
-	if redis.HasErrorPrefix(err, "NOGROUP") || redis.HasErrorPrefix(err, "UNBLOCKED") {
-		return q.join(ctx)
-	}
-	return store.Unavailable(err)
 }
 
 // keep renews the claims of entries and returns those that still are ours.

@@ -95,7 +95,7 @@ func (s *shift) take(ctx context.Context) {
 			if failures++; failures == 1 {
 				s.Logger.Error("the delivery queue cannot be read; trying again", "error", err)
 			}
-			joined = false
+			joined = false // the stream may be lost, and the group with it
 			wait(ctx, s.backoff(failures))
 		case failures > 0:
 			s.Logger.Info("the delivery queue can be read again", "failures", failures)

@@ -184,6 +184,30 @@ func TestTakenJobsAreDropped(t *testing.T) {
 	empty(t, q) // the thief is dead, and the worker claims it in turn
 }
 
+// What was finished between a claim and its answer is not begun again.
+func TestFinishedJobsAreNotBegunAgain(t *testing.T) {
+	q, _ := newQueue(t)
+	add(t, q, job("1"))
+	if err := q.join(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	read, err := q.read(t.Context(), "me", 1, time.Second)
+	if len(read) != 1 || err != nil {
+		t.Fatal(read, err)
+	}
+	if err := q.end(t.Context(), read[0]); err != nil {
+		t.Fatal(err)
+	}
+	read[0].claimed = true
+	out := newOutbox()
+	w := &Worker{Queue: q, Recipients: recipients(toAlice), Channels: map[string]Channel{"email": out}, Logger: slog.New(slog.DiscardHandler)}
+	s := &shift{Worker: w, consumer: "me", pause: time.Second, senders: make(chan struct{}, 1)}
+	a := attempt{shift: s, entry: read[0], stopping: t.Context(), sent: make(map[string]bool)}
+	if a.work(t.Context()) || len(out.messages()) != 0 {
+		t.Errorf("sent %v", out.messages())
+	}
+}
+
 type asking func(context.Context) ([]Message, error)
 
 func (a asking) Recipients(ctx context.Context, _ Job) ([]Message, error) { return a(ctx) }
