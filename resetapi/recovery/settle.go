@@ -19,13 +19,17 @@ const (
 // leaves the rest to a background task.
 func (s *Service) settleNow(ctx context.Context, claimed stored, a directory.Attempt, candidate string) (View, error) {
 	s.Logger.WarnContext(ctx, "the outcome of a password write is unknown and is being settled", "recovery", claimed.ID, "directory", claimed.Subject.Directory)
-	settlement := s.look(ctx, claimed, a, candidate)
+	settlement, asked := s.look(ctx, claimed, a, candidate)
 	if settlement == directory.Written {
 		if done, err := s.finish(ctx, claimed.ID, Settled{Claim: claimed.Write.Claim, Written: true}); err == nil {
 			return done.view(done.now, s.Config), nil
 		}
 	}
-	s.settling.Go(func() { s.settle(context.WithoutCancel(ctx), claimed, a, candidate, settlement) })
+	tests := 0
+	if asked {
+		tests++
+	}
+	s.settling.Go(func() { s.settle(context.WithoutCancel(ctx), claimed, a, candidate, settlement, tests) })
 	waiting := claimed
 	waiting.State = Unknown
 	return waiting.view(waiting.now, s.Config), nil
@@ -34,11 +38,10 @@ func (s *Service) settleNow(ctx context.Context, claimed stored, a directory.Att
 // settle looks again and again until the outcome is certain. For settle_for it
 // tests with the new password, at most twice; afterwards by the change stamp.
 // What is still open a minute later is settled when somebody asks.
-func (s *Service) settle(ctx context.Context, claimed stored, a directory.Attempt, candidate string, last directory.Settlement) {
-	begun, tests := time.Now(), 0
+func (s *Service) settle(ctx context.Context, claimed stored, a directory.Attempt, candidate string, last directory.Settlement, tests int) {
+	begun := time.Now()
 	for time.Since(begun) < 2*s.Config.SettleFor.Std() {
 		if last != directory.Undecided {
-			tests++
 			settled, err := s.finish(ctx, claimed.ID, Settled{Claim: claimed.Write.Claim, Written: last == directory.Written})
 			if err == nil && settled.State != Unknown {
 				s.Logger.InfoContext(ctx, "settled", "recovery", claimed.ID, "state", settled.State)
@@ -51,7 +54,10 @@ func (s *Service) settle(ctx context.Context, claimed stored, a directory.Attemp
 		if !pause(ctx, s.Config.SettleEvery.Std()) {
 			return
 		}
-		last = s.look(ctx, claimed, a, candidate)
+		var asked bool
+		if last, asked = s.look(ctx, claimed, a, candidate); asked {
+			tests++
+		}
 	}
 	s.Logger.ErrorContext(ctx, "the outcome of a password write stays unknown", "recovery", claimed.ID)
 }
@@ -70,25 +76,26 @@ func (s *Service) settleLater(ctx context.Context, old stored) (stored, error) {
 		return old, err
 	}
 	attempt := directory.Attempt{Server: old.Write.Server, ID: id, DN: old.Write.DN, ChangeStamp: old.Subject.Stamp}
-	settlement := s.look(ctx, old, attempt, "")
+	settlement, _ := s.look(ctx, old, attempt, "")
 	if settlement == directory.Undecided {
 		return old, nil
 	}
 	return s.finish(ctx, old.ID, Settled{Claim: old.Write.Claim, Written: settlement == directory.Written})
 }
 
-// look asks the directory once. What cannot be asked is undecided.
-func (s *Service) look(ctx context.Context, r stored, a directory.Attempt, candidate string) directory.Settlement {
+// look asks the directory once. What cannot be asked is undecided; asked tells
+// that the directory may have counted a wrong password.
+func (s *Service) look(ctx context.Context, r stored, a directory.Attempt, candidate string) (settlement directory.Settlement, asked bool) {
 	d, err := s.directory(r.Subject.Directory)
 	if err != nil {
-		return directory.Undecided
+		return directory.Undecided, false
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
 	defer cancel()
-	settlement, err := d.Settle(ctx, a, candidate)
+	settlement, err = d.Settle(ctx, a, candidate)
 	if err != nil {
 		s.Logger.WarnContext(ctx, "a write cannot be settled yet", "recovery", r.ID, "error", err)
-		return directory.Undecided
+		return directory.Undecided, false
 	}
-	return settlement
+	return settlement, true
 }

@@ -89,7 +89,7 @@ func (s *Service) write(ctx context.Context, claimed stored, candidate string) (
 	claim := claimed.Write.Claim
 	attempt, failure := s.attempt(ctx, claimed, candidate)
 	outcome := outcomeOf(failure)
-	s.Logger.InfoContext(ctx, "password write", "recovery", claimed.ID, "outcome", outcome, "error", failure)
+	s.Logger.InfoContext(ctx, "password write", "recovery", claimed.ID, "outcome", outcome.String(), "error", failure)
 	next, err := s.finish(ctx, claimed.ID, Wrote{Claim: claim, Outcome: outcome})
 	if outcome == OutcomeUnknown {
 		return s.settleNow(ctx, claimed, attempt, candidate)
