@@ -223,3 +223,12 @@ func TestVoidExpiredAndPoisonedJobsEnd(t *testing.T) {
 		t.Errorf("sent %v", sent)
 	}
 }
+
+func TestConfigFaults(t *testing.T) {
+	if faults := Defaults().Faults(); len(faults) != 0 {
+		t.Errorf("the defaults have faults: %v", faults)
+	}
+	if faults := (Config{}).Faults(); len(faults) != 3 {
+		t.Errorf("nothing but zeros has the faults %v", faults)
+	}
+}

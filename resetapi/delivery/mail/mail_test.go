@@ -1,26 +1,19 @@
 package mail
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"log/slog"
 	"net"
 	"net/mail"
-	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"go.uber.org/goleak"
 
-	"latchkey/internal/keyring"
 	"latchkey/internal/setting"
-	"latchkey/internal/store"
 	"latchkey/internal/testenv"
 	"latchkey/resetapi/delivery"
 )
@@ -222,133 +215,5 @@ func TestS67_HeadersCannotBeInjected(t *testing.T) {
 	}
 	if err := send(t, c, func(m *delivery.Message) { m.Kind = "joke" }); !errors.Is(err, delivery.ErrPermanent) {
 		t.Errorf("unknown kind: %v", err)
-	}
-}
-
-// All languages have the same messages and placeholders, and no text of others
-// reaches a subject.
-func TestCatalogsAreComplete(t *testing.T) {
-	c, err := loadCatalogs()
-	if err != nil {
-		t.Fatal(err)
-	}
-	english := c.all[0]
-	for _, one := range c.all {
-		if one.Minutes["other"] == "" || !strings.Contains(one.Account, "{login}") {
-			t.Errorf("%s: minutes.other or {login} in account is missing", one.tag)
-		}
-		if len(one.Kinds) != len(english.Kinds) {
-			t.Errorf("%s has %d kinds, English has %d", one.tag, len(one.Kinds), len(english.Kinds))
-		}
-		for name, want := range english.Kinds {
-			got := one.Kinds[name]
-			if len(got.Before) != len(want.Before) || len(got.After) != len(want.After) || got.Subject == "" {
-				t.Errorf("%s: kind %s is not as in English", one.tag, name)
-			}
-			for _, placeholder := range []string{"{service}", "{valid}", "{login}"} {
-				count := func(k kind) int {
-					return strings.Count(k.Subject+strings.Join(k.Before, "")+strings.Join(k.After, ""), placeholder)
-				}
-				if count(got) != count(want) {
-					t.Errorf("%s: kind %s has %s %d times, English %d times", one.tag, name, placeholder, count(got), count(want))
-				}
-			}
-			if strings.Contains(got.Subject, "{login}") {
-				t.Errorf("%s: kind %s has the login in its subject", one.tag, name)
-			}
-		}
-	}
-}
-
-func TestConfigFaults(t *testing.T) {
-	good := Defaults()
-	good.Host, good.From = "mail.example.org", "reset@example.org"
-	for name, test := range map[string]struct {
-		change func(*Config)
-		keys   []string
-	}{
-		"nothing wrong":     {func(*Config) {}, nil},
-		"nothing written":   {func(c *Config) { *c = Defaults() }, []string{"from", "host"}},
-		"clear text":        {func(c *Config) { c.TLS = NoTLS }, []string{"tls"}},
-		"on the loopback":   {func(c *Config) { c.TLS, c.Host = NoTLS, "127.0.0.1" }, nil},
-		"unknown TLS":       {func(c *Config) { c.TLS = "ssl" }, []string{"tls"}},
-		"URL":               {func(c *Config) { c.Host = "smtp://mail" }, []string{"host"}},
-		"no password":       {func(c *Config) { c.Username, c.Password = "u", setting.NewSecret(" ") }, []string{"password_file"}},
-		"no username":       {func(c *Config) { c.Password = setting.NewSecret("x") }, []string{"username"}},
-		"display name":      {func(c *Config) { c.From = "Reset <reset@example.org>" }, []string{"from"}},
-		"second header":     {func(c *Config) { c.FromName, c.ServiceName = "a\nb", "c\rd" }, []string{"from_name", "service_name"}},
-		"numbers":           {func(c *Config) { c.Port, c.Timeout = 0, 0 }, []string{"port", "timeout"}},
-		"authorities gone":  {func(c *Config) { c.CAFile = filepath.Join(os.DevNull, "x") }, []string{"ca_file"}},
-		"no name to go by":  {func(c *Config) { c.ServiceName = "" }, []string{"service_name"}},
-		"name with a space": {func(c *Config) { c.Host = "mail example" }, []string{"host"}},
-	} {
-		c := good
-		test.change(&c)
-		var keys []string
-		for _, fault := range c.Faults() {
-			keys = append(keys, fault.Key)
-		}
-		if slices.Sort(keys); !slices.Equal(keys, test.keys) {
-			t.Errorf("%s: faults in %v, want %v", name, keys, test.keys)
-		}
-		if _, err := Open(c); (err != nil) != (len(test.keys) > 0) {
-			t.Errorf("%s: Open: %v", name, err)
-		}
-	}
-}
-
-// toAlice gives every job to one person.
-type toAlice struct{}
-
-func (toAlice) Recipients(_ context.Context, j delivery.Job) ([]delivery.Message, error) {
-	return []delivery.Message{{Kind: j.Kind, To: "alice@example.org", Code: j.Code, Language: j.Language, ValidFor: time.Minute}}, nil
-}
-
-// From the queue in a real Redis to a real mail server, with nothing telling in
-// the log.
-func TestFromQueueToMailbox(t *testing.T) {
-	redis := testenv.NewRedis(t, testenv.RedisOptions{})
-	server, c := newServer(t, testenv.MailOptions{})
-	rc := store.Defaults()
-	rc.Addresses, rc.Username, rc.Password = []string{redis.Addr}, redis.Username, setting.NewSecret(redis.Password)
-	s, err := store.Open(rc)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
-	mailer, err := Open(c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	queue := delivery.NewQueue(s, keyring.Generate(), delivery.Defaults())
-	var log bytes.Buffer
-	worker := &delivery.Worker{
-		Queue: queue, Recipients: toAlice{}, Channels: map[string]delivery.Channel{"email": mailer},
-		Logger: slog.New(slog.NewTextHandler(&log, nil)), Pause: 10 * time.Millisecond,
-	}
-	ctx, stop := context.WithCancel(t.Context())
-	var running sync.WaitGroup
-	running.Go(func() { _ = worker.Run(ctx) })
-	server.Behave(testenv.MailBehavior{Recipient: 450})
-	job := delivery.Job{Kind: delivery.KindCode, Recovery: "r", Method: "email", Code: "87654321", Language: "de", ExpiresAt: time.Now().Add(time.Minute)}
-	if err := queue.Add(t.Context(), job); err != nil {
-		t.Fatal(err)
-	}
-	server.Behave(testenv.MailBehavior{})
-	await, done := context.WithTimeout(t.Context(), 20*time.Second)
-	defer done()
-	m, err := server.Await(await, func(m testenv.Message) bool { return strings.Contains(m.Text, "8765 4321") })
-	if err != nil {
-		t.Error(err)
-	}
-	if !strings.HasPrefix(m.Subject, "Ihr Code") {
-		t.Errorf("subject %q", m.Subject)
-	}
-	stop()
-	running.Wait()
-	for _, secret := range []string{"alice", "8765"} {
-		if strings.Contains(log.String(), secret) {
-			t.Errorf("the log tells %q: %s", secret, log.String())
-		}
 	}
 }

@@ -1,0 +1,41 @@
+package mail
+
+import (
+	"strings"
+	"testing"
+)
+
+// All languages have the same messages and placeholders, and no text of others
+// reaches a subject.
+func TestCatalogsAreComplete(t *testing.T) {
+	c, err := loadCatalogs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	english := c.all[0]
+	for _, one := range c.all {
+		if one.Minutes["other"] == "" || !strings.Contains(one.Account, "{login}") {
+			t.Errorf("%s: minutes.other or {login} in account is missing", one.tag)
+		}
+		if len(one.Kinds) != len(english.Kinds) {
+			t.Errorf("%s has %d kinds, English has %d", one.tag, len(one.Kinds), len(english.Kinds))
+		}
+		for name, want := range english.Kinds {
+			got := one.Kinds[name]
+			if len(got.Before) != len(want.Before) || len(got.After) != len(want.After) || got.Subject == "" {
+				t.Errorf("%s: kind %s is not as in English", one.tag, name)
+			}
+			for _, placeholder := range []string{"{service}", "{valid}", "{login}"} {
+				count := func(k kind) int {
+					return strings.Count(k.Subject+strings.Join(k.Before, "")+strings.Join(k.After, ""), placeholder)
+				}
+				if count(got) != count(want) {
+					t.Errorf("%s: kind %s has %s %d times, English %d times", one.tag, name, placeholder, count(got), count(want))
+				}
+			}
+			if strings.Contains(got.Subject, "{login}") {
+				t.Errorf("%s: kind %s has the login in its subject", one.tag, name)
+			}
+		}
+	}
+}
