@@ -35,7 +35,7 @@ build: ## build bin/latchkey
 	$(GO) build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/latchkey ./cmd/latchkey
 
 .PHONY: run
-run: servers ## start a throw-away Latchkey with its servers and a few people
+run: servers build ## start a throw-away Latchkey with its servers and a few people
 	$(GO) run ./cmd/latchkey-demo
 
 .PHONY: fuzz

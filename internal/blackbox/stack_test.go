@@ -111,6 +111,7 @@ func (b *logBuffer) await(t *testing.T, text string, count int) {
 func start(t *testing.T, o options) *stack {
 	t.Helper()
 	testenv.Need(t, "slapd", "redis-server")
+	t.Parallel()
 	s := &stack{t: t, dir: t.TempDir(), log: &logBuffer{changed: make(chan struct{})}}
 	s.slapd = testenv.NewSlapd(t, o.slapd)
 	s.redis = testenv.NewRedis(t, testenv.RedisOptions{})

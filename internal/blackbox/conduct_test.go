@@ -1,0 +1,107 @@
+package blackbox
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"latchkey/internal/testenv"
+)
+
+// TestLimitsAreTheSameForEveryone: addresses and typed logins have limits, and
+// the first refusal comes at the same number for logins that exist and others.
+func TestLimitsAreTheSameForEveryone(t *testing.T) {
+	s := start(t, options{limits: "[limits.starts_per_address]\nrates = [\"5/10m\"]\n[limits.starts_per_login]\nrates = [\"4/1h\"]\n"})
+	for i, login := range []string{"alice", "nobody-of-that-name"} {
+		c := s.caller()
+		for n := range 4 {
+			c.address = fmt.Sprintf("203.0.113.%d", 10*i+n)
+			c.start(login)
+		}
+		for _, spelled := range []string{login, strings.ToUpper(login), " " + login + " "} {
+			r := c.want(http.StatusTooManyRequests, c.do(http.MethodPost, "/recoveries", fields{"login": spelled}))
+			if r.header.Get("Retry-After") == "" {
+				t.Errorf("%q: no Retry-After", spelled)
+			}
+		}
+	}
+	c := s.caller()
+	for n := range 5 {
+		c.start(fmt.Sprintf("somebody-%d", n))
+	}
+	c.want(http.StatusTooManyRequests, c.do(http.MethodPost, "/recoveries", fields{"login": "alice"}))
+	c.address = "198.51.100.8"
+	c.start("somebody-else")
+	// A header of the caller's own invention does not help: the address nearest
+	// to the trusted proxy counts.
+	c.address = "192.0.2.77, 198.51.100.7"
+	c.want(http.StatusTooManyRequests, c.do(http.MethodPost, "/recoveries", fields{"login": "another"}))
+	s.browser().visit("/").on("/", http.StatusOK)
+}
+
+// TestStoppingFinishesWrites: a signal in the middle of a write does not cut it
+// off, and the person gets the answer.
+func TestStoppingFinishesWrites(t *testing.T) {
+	s := start(t, options{limits: roomy(), proxied: true})
+	c := s.caller().verified("alice")
+	writing, release := make(chan struct{}), make(chan struct{})
+	s.onWrite(func(int32) testenv.LDAPAction {
+		close(writing)
+		return testenv.LDAPAction{Wait: release}
+	})
+	stopped := make(chan error, 1)
+	go func() {
+		<-writing
+		go func() { stopped <- s.stop() }()
+		s.log.await(t, "shutting down", 1)
+		close(release)
+	}()
+	if r := c.want(http.StatusOK, c.set(newPassword)); r.json["state"] != "done" {
+		t.Errorf("the answer is %s", r.body)
+	}
+	select {
+	case err := <-stopped:
+		if err != nil {
+			t.Errorf("serve ended with %v", err)
+		}
+	case <-time.After(patience):
+		t.Error("serve did not stop")
+	}
+	s.signsIn("alice", newPassword, testenv.FirstPassword)
+}
+
+// TestNothingSecretIsAtRest: neither a code, a token, a contact, a login nor a
+// password is anywhere in Redis in clear, while a recovery is open and after it.
+func TestNothingSecretIsAtRest(t *testing.T) {
+	s := start(t, options{limits: roomy()})
+	c := s.caller()
+	c.start("alice")
+	c.want(http.StatusAccepted, c.open())
+	code, token := s.code("alice", 0), c.token
+	s.noneInRedis(code, token, "alice@home.test", "alice")
+	c.want(http.StatusOK, c.prove(code))
+	c.want(http.StatusOK, c.set(newPassword))
+	s.noneInRedis(code, token, c.token, "alice@home.test", "alice", newPassword)
+}
+
+// noneInRedis looks through everything that Redis would write to its disk.
+func (s *stack) noneInRedis(secrets ...string) {
+	s.t.Helper()
+	keys, err := s.redis.Admin(s.t.Context(), "KEYS", "*")
+	if err != nil || keys == "" {
+		s.t.Fatalf("list the keys: %q, %v", keys, err)
+	}
+	for key := range strings.FieldsSeq(keys) {
+		dump, err := s.redis.Admin(s.t.Context(), "--raw", "DUMP", key)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		for _, secret := range secrets {
+			if strings.Contains(key+dump, secret) {
+				s.t.Errorf("%q is in the key %s", secret, key)
+			}
+		}
+	}
+}
