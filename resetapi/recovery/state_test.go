@@ -85,9 +85,16 @@ func anyEvent(t *rapid.T, r Record) Event {
 		Found{Subject{}, Requirement{1, []Method{EmailCode}}},
 		NotFound{},
 		Opened{Challenge{ID: challenge, Method: method.Draw(t, "method"), ExpiresAt: r.TouchedAt.Add(10 * time.Minute)}},
-		GatePassed{challenge}, GatePassed{challenge}, GuessesExhausted{}, Claimed{claim}, Claimed{claim},
-		Aimed{claim, "server", "dn"}, Wrote{claim, Outcome(rapid.IntRange(0, 6).Draw(t, "outcome"))},
-		Settled{claim, rapid.Bool().Draw(t, "written")}, Overtaken{}, Abandoned{},
+		GatePassed{challenge},
+		GatePassed{challenge},
+		GuessesExhausted{},
+		Claimed{claim},
+		Claimed{claim},
+		Aimed{claim, "server", "dn"},
+		Wrote{claim, Outcome(rapid.IntRange(0, 6).Draw(t, "outcome"))},
+		Settled{claim, rapid.Bool().Draw(t, "written")},
+		Overtaken{},
+		Abandoned{},
 	}).Draw(t, "event")
 }
 
