@@ -4,8 +4,16 @@
 // Rules:
 //   - There is no JavaScript, no inline style and nothing from another site, so
 //     that the strictest Content-Security-Policy holds.
-//   - No GET or HEAD changes anything. A form answers 303 when it worked, and
-//     shows itself again with what to do when it did not.
+//   - No GET or HEAD changes anything. A form answers 303, to the next page when
+//     it worked and to its own when it was refused, so that no page that people
+//     go back to or reload is the answer to a form. Only what is no use of the
+//     page at all (a form that cannot be read, a fault of ours) is answered with
+//     its status.
+//   - What was wrong with a form travels to its page in a second cookie, for a
+//     minute: which page, a number, and keys of sentences, never a sentence and
+//     never what was typed. The next page that is shown takes it back, and says
+//     it when it is the one. It is not signed, since all that it can do is
+//     choose among our own sentences. It is the same for everyone.
 //   - The recovery is in the cookie and nowhere else: no URL holds an id, a
 //     token, a code or a login. The cookie gets a new value when a recovery
 //     begins and with each proof; a value that the browser brought is never

@@ -19,17 +19,20 @@ func (s *Site) page(serve handler) http.Handler {
 	})
 }
 
-// failed answers an error that a page does not show itself. What only means
-// that the page is the wrong one leads to the right one.
+// failed answers an error. What was wrong with a form is said by its page, and
+// what only means that the page is the wrong one leads to the right one.
 func (s *Site) failed(w http.ResponseWriter, r *http.Request, err error) {
 	p := problem.From(err)
-	switch p.Type {
-	case problem.NoRecovery:
+	s.log(r, p, err)
+	keys, number := s.sentences(p)
+	switch {
+	case p.Type == problem.NoRecovery:
 		seeOther(w, r, pathStart+"?notice="+noticeNoRecovery)
-	case problem.NotNow, problem.Ended, problem.NotAllowed:
+	case r.Method == http.MethodPost && len(keys) > 0:
+		s.again(w, r, number, keys...)
+	case p.Type == problem.NotNow, p.Type == problem.Ended, p.Type == problem.NotAllowed:
 		s.resume(w, r, p)
 	default:
-		s.log(r, p, err)
 		s.Fail(w, r, p)
 	}
 }
@@ -70,6 +73,8 @@ type failurePage struct {
 	Text      string
 	Wait      string
 	Reference string
+	// Again is the page to try once more when it is only for now that it fails.
+	Again string
 	// Restart tells that another try from the start makes sense.
 	Restart bool
 }
@@ -89,6 +94,9 @@ func (s *Site) Fail(w http.ResponseWriter, r *http.Request, p problem.Problem) {
 	if p.RetryAfter > 0 {
 		w.Header().Set("Retry-After", p.RetrySeconds())
 		content.Wait = speech.T("failure.wait", "wait", speech.Wait(p.RetryAfter))
+	}
+	if p.Type == problem.Unavailable && r.Method != http.MethodPost {
+		content.Again = r.URL.Path
 	}
 	s.render(w, r, p.Status, "failure", frame{Title: speech.T(key + ".title"), Content: content})
 }

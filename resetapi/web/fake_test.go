@@ -79,11 +79,13 @@ func sent() recovery.View {
 	return v
 }
 
-// browser sends requests with the cookie and the languages that it holds.
+// browser sends requests with the cookies and the languages that it holds. It
+// keeps what was said of a form, and nothing else by itself.
 type browser struct {
 	t         *testing.T
 	site      *web.Site
 	cookie    string
+	said      string
 	languages string
 }
 
@@ -104,9 +106,10 @@ func visitAs(t *testing.T, f *fake, c web.Config, o web.Options) *browser {
 	return &browser{t: t, site: site, cookie: "__Host-latchkey=ID.TOKEN"}
 }
 
-// answer is a response and what its page holds.
+// answer is a response to a request for a path, and what its page holds.
 type answer struct {
 	*httptest.ResponseRecorder
+	at   string
 	page *html.Node
 }
 
@@ -116,11 +119,20 @@ func (b *browser) post(path string, fields url.Values) answer {
 	return b.send(http.MethodPost, path, fields.Encode())
 }
 
+// refused sends a form that leads back to a page, and returns that page.
+func (b *browser) refused(path string, fields url.Values, page string) answer {
+	b.t.Helper()
+	b.post(path, fields).leads(b.t, page)
+	return b.get(page)
+}
+
 func (b *browser) send(method, path, body string) answer {
 	b.t.Helper()
 	r := httptest.NewRequest(method, path, strings.NewReader(body))
-	if b.cookie != "" {
-		r.Header.Set("Cookie", b.cookie)
+	for _, cookie := range []string{b.cookie, b.said} {
+		if cookie != "" {
+			r.Header.Add("Cookie", cookie)
+		}
 	}
 	if method == http.MethodPost {
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
@@ -128,7 +140,17 @@ func (b *browser) send(method, path, body string) answer {
 	r.Header.Set("Accept-Language", b.languages)
 	w := httptest.NewRecorder()
 	b.site.ServeHTTP(w, r)
-	return read(b.t, w)
+	for _, set := range w.Result().Cookies() {
+		if strings.HasSuffix(set.Name, "-said") {
+			b.said = ""
+			if set.MaxAge > 0 {
+				b.said = set.Name + "=" + set.Value
+			}
+		}
+	}
+	answer := read(b.t, w)
+	answer.at = path
+	return answer
 }
 
 func read(t *testing.T, w *httptest.ResponseRecorder) answer {
@@ -137,7 +159,7 @@ func read(t *testing.T, w *httptest.ResponseRecorder) answer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return answer{w, page}
+	return answer{w, "", page}
 }
 
 // leads fails unless the answer sends the browser on to a path.
@@ -161,6 +183,14 @@ func (a answer) shows(t *testing.T, status int, texts ...string) {
 		if !strings.Contains(a.text(), want) {
 			t.Errorf("the page does not say %q:\n%s", want, a.text())
 		}
+	}
+}
+
+// titled fails unless the page has a title before the name of the service.
+func (a answer) titled(t *testing.T, want string) {
+	t.Helper()
+	if got := a.all("title")[0].FirstChild.Data; got != want+" – Password reset" {
+		t.Errorf("the title is %q, want %q", got, want)
 	}
 }
 

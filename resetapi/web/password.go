@@ -3,7 +3,6 @@ package web
 import (
 	"net/http"
 
-	"latchkey/resetapi/problem"
 	"latchkey/resetapi/recovery"
 )
 
@@ -30,11 +29,14 @@ func (s *Site) showPassword(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	content := rulesPage(s.speech(r), rules, view)
+	speech := s.speech(r)
+	content := rulesPage(speech, rules, view)
 	if r.URL.Query().Get("notice") == noticeNotSet {
 		content.Notice = "notice." + noticeNotSet
 	}
-	s.renderPassword(w, r, http.StatusOK, content)
+	s.render(w, r, http.StatusOK, "password", frame{
+		Title: speech.T("password.title"), Stage: 3, Alerts: s.alerts(r), Content: content,
+	})
 	return nil
 }
 
@@ -48,57 +50,29 @@ func (s *Site) setPassword(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if fault, field := passwordFault(fields["password"], fields["again"]); fault != "" {
-		return s.passwordAgain(w, r, problem.Of(problem.PasswordRefused, ""), alert{s.speech(r).T(fault), field})
+	if fault := passwordFault(fields["password"], fields["again"]); fault != "" {
+		s.again(w, r, 0, fault)
+		return nil
 	}
 	view, err := s.recoveries.SetPassword(r.Context(), ticket, fields["password"])
-	if err == nil {
-		seeOther(w, r, pathOf(view.Step))
-		return nil
-	}
-	p := problem.From(err)
-	switch p.Type {
-	case problem.PasswordRefused:
-		return s.passwordAgain(w, r, p, s.reasons(r, p.Reasons)...)
-	case problem.Limited, problem.Unavailable:
-		s.log(r, p, err)
-		return s.passwordAgain(w, r, p, s.sentence(w, r, p, ""))
-	default:
+	if err != nil {
 		return err
 	}
+	seeOther(w, r, pathOf(view.Step))
+	return nil
 }
 
-// passwordFault is what this page itself finds before anybody is asked; it
-// costs no try.
-func passwordFault(password, again string) (key, field string) {
+// passwordFault is the key of what this page itself finds before anybody is
+// asked, if anything; it costs no try.
+func passwordFault(password, again string) string {
 	switch {
 	case password == "":
-		return "password.missing", "password"
+		return "password.missing"
 	case password != again:
-		return "password.mismatch", "again"
+		return "password.mismatch"
 	default:
-		return "", ""
+		return ""
 	}
-}
-
-// passwordAgain shows the form again, without the rules where they cannot be
-// read just now.
-func (s *Site) passwordAgain(w http.ResponseWriter, r *http.Request, p problem.Problem, alerts ...alert) error {
-	content := passwordPage{}
-	ticket, view, err := s.current(r)
-	switch {
-	case err != nil && p.Type != problem.Unavailable:
-		return err
-	case err == nil && view.Step != recovery.StepSetPassword:
-		seeOther(w, r, pathOf(view.Step))
-		return nil
-	case err == nil:
-		if rules, err := s.recoveries.PasswordRules(r.Context(), ticket); err == nil {
-			content = rulesPage(s.speech(r), rules, view)
-		}
-	}
-	s.renderPassword(w, r, p.Status, content, alerts...)
-	return nil
 }
 
 func rulesPage(speech *speech, rules recovery.PasswordRules, view recovery.View) passwordPage {
@@ -120,10 +94,4 @@ func rulesPage(speech *speech, rules recovery.PasswordRules, view recovery.View)
 	}
 	page.Lasts = speech.Lasts(view.ExpiresAt.Sub(view.Now))
 	return page
-}
-
-func (s *Site) renderPassword(w http.ResponseWriter, r *http.Request, status int, content passwordPage, alerts ...alert) {
-	s.render(w, r, status, "password", frame{
-		Title: s.speech(r).T("password.title"), Stage: 3, Alerts: alerts, Content: content,
-	})
 }

@@ -58,16 +58,27 @@ func TestSetPassword(t *testing.T) {
 
 func TestPasswordsThatAreNotTheSameAskNobody(t *testing.T) {
 	b := visit(t, &fake{view: at(recovery.StepSetPassword), rules: known})
-	b.post("/password", url.Values{"password": {"one"}, "again": {"other"}}).shows(t, 422, "The two passwords are not the same.")
-	b.post("/password", url.Values{"password": {""}, "again": {""}}).shows(t, 422, "Enter a new password.")
+	for sentence, typed := range map[string]url.Values{
+		"The two passwords are not the same.": {"password": {"one"}, "again": {"other"}},
+		"Enter a new password.":               {"password": {""}, "again": {""}},
+	} {
+		page := b.refused("/password", typed, "/password")
+		page.shows(t, http.StatusOK, "Please check this", sentence)
+		page.titled(t, "Problem: Choose a new password")
+	}
 }
 
 func TestRefusedPassword(t *testing.T) {
 	b := visit(t, &fake{view: at(recovery.StepSetPassword), rules: known, set: func(string) (recovery.View, error) {
 		return recovery.View{}, &recovery.RefusedError{Reasons: []string{"too_short", "in_history", "news_from_the_future"}}
 	}})
-	page := b.post("/password", url.Values{"password": {"hunter2hunter2"}, "again": {"hunter2hunter2"}})
-	page.shows(t, http.StatusUnprocessableEntity, "too short", "used this password before", "without saying why", "at least 15 characters")
+	answer := b.post("/password", url.Values{"password": {"hunter2hunter2"}, "again": {"hunter2hunter2"}})
+	answer.leads(t, "/password")
+	if said, _, _ := strings.Cut(answer.Header().Get("Set-Cookie"), ";"); said != "__Host-latchkey-said=/password~0~reason.too_short~reason.in_history~reason.directory_refused" {
+		t.Errorf("on the way: %s", said)
+	}
+	page := b.get("/password")
+	page.shows(t, http.StatusOK, "too short", "used this password before", "without saying why", "at least 15 characters")
 	if strings.Contains(page.Body.String(), "hunter2") {
 		t.Error("the page holds the password")
 	}
@@ -80,34 +91,56 @@ func TestLastRefusalEndsTheRecovery(t *testing.T) {
 	b.post("/password", url.Values{"password": {"x"}, "again": {"x"}}).leads(t, "/ended")
 }
 
-// A directory that is away leaves the recovery where it is, also when not even
-// the rules can be read.
+// A directory that is away leaves the recovery where it is. As long as not even
+// the rules can be read, the page says so and how to try again.
 func TestDirectoryAway(t *testing.T) {
-	away := func() (recovery.PasswordRules, error) { return recovery.PasswordRules{}, directory.ErrUnavailable }
-	b := visit(t, &fake{view: at(recovery.StepSetPassword), rules: away, set: func(string) (recovery.View, error) {
-		return recovery.View{}, directory.ErrUnavailable
-	}})
-	page := b.post("/password", url.Values{"password": {"x"}, "again": {"x"}})
-	page.shows(t, http.StatusServiceUnavailable, "Nothing was changed.")
-	if len(page.fields("/password")) != 2 || page.Header().Get("Retry-After") == "" {
-		t.Errorf("the form is gone, or Retry-After %q", page.Header().Get("Retry-After"))
-	}
-	b.get("/password").shows(t, http.StatusServiceUnavailable, "We cannot do this right now")
+	rules := known
+	b := visit(t, &fake{
+		view:  at(recovery.StepSetPassword),
+		rules: func() (recovery.PasswordRules, error) { return rules() },
+		set:   func(string) (recovery.View, error) { return recovery.View{}, directory.ErrUnavailable },
+	})
+	typed := url.Values{"password": {"x"}, "again": {"x"}}
+	b.refused("/password", typed, "/password").shows(t, http.StatusOK, "Nothing was changed.", "New password")
+	rules = func() (recovery.PasswordRules, error) { return recovery.PasswordRules{}, directory.ErrUnavailable }
+	b.refused("/password", typed, "/password").awaits(t, "/password")
+	rules = known
+	page := b.get("/password")
+	page.shows(t, http.StatusOK, "New password")
+	page.titled(t, "Choose a new password")
 }
 
-// A store that is away leaves the form as well, and the cookie.
+// A store that is away takes neither the ticket nor the first page.
 func TestStoreAway(t *testing.T) {
+	away := store.ErrUnavailable
 	b := visit(t, &fake{
-		show: func(recovery.Ticket) (recovery.View, error) { return recovery.View{}, store.ErrUnavailable },
-		set:  func(string) (recovery.View, error) { return recovery.View{}, store.ErrUnavailable },
+		show: func(recovery.Ticket) (recovery.View, error) { return recovery.View{}, away },
+		give: func(recovery.Ticket) error { return away },
+		set:  func(string) (recovery.View, error) { return recovery.View{}, away },
+		start: func(recovery.StartRequest) (recovery.Ticket, recovery.View, error) {
+			return recovery.Ticket{}, recovery.View{}, away
+		},
 	})
-	page := b.post("/password", url.Values{"password": {"x"}, "again": {"x"}})
-	page.shows(t, http.StatusServiceUnavailable, "Nothing was changed.")
-	if len(page.fields("/password")) != 2 || len(page.Header()["Set-Cookie"]) > 0 {
-		t.Error("the form or the cookie is gone")
-	}
-	b.get("/verify").shows(t, http.StatusServiceUnavailable, "Nothing was changed.")
+	b.refused("/password", forms["/password"], "/password").awaits(t, "/password")
+	b.refused("/give-up", nil, "/give-up").awaits(t, "/give-up")
+	b.get("/verify").awaits(t, "/verify")
 	b.get("/").shows(t, http.StatusOK, "User name")
+	b.refused("/", url.Values{"login": {"alice"}}, "/").shows(t, http.StatusOK, "User name", "Nothing was changed.")
+}
+
+// awaits fails unless the answer is the page that offers to try a path again.
+func (a answer) awaits(t *testing.T, path string) {
+	t.Helper()
+	a.shows(t, http.StatusServiceUnavailable, "We cannot do this right now", "Nothing was changed.")
+	var offered string
+	for _, link := range a.all("a") {
+		if attribute(link, "class") == "button" {
+			offered = attribute(link, "href")
+		}
+	}
+	if offered != path || a.Header().Get("Retry-After") == "" {
+		t.Errorf("offers %q, want %q; Retry-After %q", offered, path, a.Header().Get("Retry-After"))
+	}
 }
 
 // A page that redirects to itself would never end.

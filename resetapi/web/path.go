@@ -40,6 +40,15 @@ func pathOf(step recovery.Step) string {
 	}
 }
 
+// pageOf is the page on which the form stands that is sent to a path. Giving up
+// is offered on several; that path itself leads to the right one.
+func pageOf(path string) string {
+	if path == pathSend || path == pathCode {
+		return pathVerify
+	}
+	return path
+}
+
 // seeOther sends the browser on by GET, to one of the paths above.
 func seeOther(w http.ResponseWriter, r *http.Request, path string) {
 	w.Header().Set("Cache-Control", "no-store")

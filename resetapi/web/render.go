@@ -43,7 +43,7 @@ type frame struct {
 	Title string
 	// Stage is the part of the way that is marked: 1 to 3, or 0 for none.
 	Stage int
-	// Alerts say what went wrong with the form that was sent.
+	// Alerts say what was wrong with the form that was sent.
 	Alerts []alert
 	// Refresh is after how many seconds the page loads itself again.
 	Refresh int
@@ -54,9 +54,6 @@ type frame struct {
 	Style   string
 	Logo    string
 }
-
-// alert is one sentence about what to mend, and the field it is about.
-type alert struct{ Text, Field string }
 
 // Wrong reports whether an alert is about a field.
 func (f frame) Wrong(field string) bool {
@@ -86,6 +83,7 @@ func (s *Site) render(w http.ResponseWriter, r *http.Request, status int, name s
 		http.Error(w, http.StatusText(http.StatusInternalServerError), http.StatusInternalServerError)
 		return
 	}
+	s.forget(w, r)
 	header := w.Header()
 	header.Set("Content-Type", "text/html; charset=utf-8")
 	header.Set("Content-Length", strconv.Itoa(body.Len()))

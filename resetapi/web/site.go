@@ -46,7 +46,7 @@ type Options struct {
 	// RequestID returns the id that the log has for a request; it is shown on
 	// error pages.
 	RequestID func(context.Context) string
-	// Insecure drops Secure and the __Host- prefix from the cookie. It is for a
+	// Insecure drops Secure and the __Host- prefix from the cookies. It is for a
 	// public URL that is http on the loopback and for nothing else.
 	Insecure bool
 }

@@ -5,12 +5,10 @@ import (
 	"strings"
 	"unicode"
 
-	"latchkey/resetapi/problem"
 	"latchkey/resetapi/recovery"
 )
 
 type startPage struct {
-	Login string
 	// Notice is the key of a sentence about how the person came here.
 	Notice string
 	// GoOn is the page on which a recovery that was begun goes on, if any.
@@ -23,7 +21,9 @@ func (s *Site) showStart(w http.ResponseWriter, r *http.Request) error {
 	if r.URL.Query().Get("notice") == noticeNoRecovery && content.GoOn == "" {
 		content.Notice = "notice." + noticeNoRecovery
 	}
-	s.renderStart(w, r, http.StatusOK, content)
+	s.render(w, r, http.StatusOK, "start", frame{
+		Title: s.speech(r).T("start.title"), Stage: 1, Alerts: s.alerts(r), Content: content,
+	})
 	return nil
 }
 
@@ -38,7 +38,8 @@ func (s *Site) begun(r *http.Request) string {
 }
 
 // start begins a recovery under a new cookie. What the browser held before is
-// given up, not continued.
+// given up, not continued. A login that is refused has to be typed again: it is
+// not kept anywhere.
 func (s *Site) start(w http.ResponseWriter, r *http.Request) error {
 	fields, err := form(w, r, "login")
 	if err != nil {
@@ -46,31 +47,20 @@ func (s *Site) start(w http.ResponseWriter, r *http.Request) error {
 	}
 	login := strings.TrimSpace(fields["login"])
 	if fault := loginFault(login); fault != "" {
-		s.renderStart(w, r, http.StatusUnprocessableEntity, startPage{Login: login}, alert{s.speech(r).T(fault), "login"})
+		s.again(w, r, 0, fault)
 		return nil
 	}
 	ticket, view, err := s.recoveries.Start(r.Context(), recovery.StartRequest{
 		Login: login, Languages: s.speech(r).Language(), Origin: recovery.Web, Address: s.options.Address(r),
 	})
 	if err != nil {
-		return s.startAgain(w, r, login, err)
+		return err
 	}
 	if old, ok := s.ticket(r); ok {
 		_ = s.recoveries.GiveUp(r.Context(), old) // it ends by itself, too
 	}
 	s.keep(w, ticket)
 	seeOther(w, r, pathOf(view.Step))
-	return nil
-}
-
-// startAgain keeps what was typed while the service cannot take it.
-func (s *Site) startAgain(w http.ResponseWriter, r *http.Request, login string, err error) error {
-	p := problem.From(err)
-	if p.Type != problem.Limited && p.Type != problem.Unavailable {
-		return err
-	}
-	s.log(r, p, err)
-	s.renderStart(w, r, p.Status, startPage{Login: login}, s.sentence(w, r, p, ""))
 	return nil
 }
 
@@ -84,10 +74,4 @@ func loginFault(login string) string {
 	default:
 		return ""
 	}
-}
-
-func (s *Site) renderStart(w http.ResponseWriter, r *http.Request, status int, content startPage, alerts ...alert) {
-	s.render(w, r, status, "start", frame{
-		Title: s.speech(r).T("start.title"), Stage: 1, Alerts: alerts, Content: content,
-	})
 }

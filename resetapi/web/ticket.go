@@ -60,8 +60,8 @@ func (s *Site) current(r *http.Request) (recovery.Ticket, recovery.View, error) 
 	return ticket, view, err
 }
 
-// goOn leads from the address of a form that was sent, which is what the browser
-// shows when the form was shown again, to the page where the recovery stands.
+// goOn leads from the address of a form, which is what the browser shows when
+// the form could not be read, to the page where the recovery stands.
 func (s *Site) goOn(w http.ResponseWriter, r *http.Request) error {
 	_, view, err := s.current(r)
 	if err != nil {

@@ -5,7 +5,6 @@ import (
 	"strings"
 	"unicode"
 
-	"latchkey/resetapi/problem"
 	"latchkey/resetapi/recovery"
 )
 
@@ -33,7 +32,14 @@ func (s *Site) showVerify(w http.ResponseWriter, r *http.Request) error {
 		seeOther(w, r, pathOf(view.Step))
 		return nil
 	}
-	s.renderVerify(w, r, http.StatusOK, view)
+	title, content := verifyContent(s.speech(r), view)
+	alerts := s.alerts(r)
+	if content.Lasts == "" { // there is no field to point to
+		for i := range alerts {
+			alerts[i].Field = ""
+		}
+	}
+	s.render(w, r, http.StatusOK, "verify", frame{Title: title, Stage: 2, Alerts: alerts, Content: content})
 	return nil
 }
 
@@ -49,7 +55,7 @@ func (s *Site) send(w http.ResponseWriter, r *http.Request) error {
 	}
 	view, err := s.recoveries.Open(r.Context(), ticket, recovery.Method(fields["method"]))
 	if err != nil {
-		return s.verifyAgain(w, r, err, "")
+		return err
 	}
 	seeOther(w, r, pathOf(view.Step))
 	return nil
@@ -68,19 +74,17 @@ func (s *Site) prove(w http.ResponseWriter, r *http.Request) error {
 	}
 	code := typedCode(fields["code"])
 	if code == "" {
-		return s.verifyAgain(w, r, errCodeMissing, "code")
+		s.again(w, r, 0, "verify.code_missing") // costs no guess
+		return nil
 	}
 	proven, view, err := s.recoveries.Prove(r.Context(), ticket, recovery.Method(fields["method"]), code)
 	if err != nil {
-		return s.verifyAgain(w, r, err, "code")
+		return err
 	}
 	s.keep(w, proven)
 	seeOther(w, r, pathOf(view.Step))
 	return nil
 }
-
-// errCodeMissing costs no guess.
-var errCodeMissing = &problem.RequestError{Type: problem.WrongCode}
 
 // typedCode drops what people put between digits to read them better.
 func typedCode(typed string) string {
@@ -92,48 +96,21 @@ func typedCode(typed string) string {
 	}, typed)
 }
 
-// verifyAgain shows the page again with what was wrong, as long as the recovery
-// still stands there.
-func (s *Site) verifyAgain(w http.ResponseWriter, r *http.Request, cause error, field string) error {
-	p := problem.From(cause)
-	switch p.Type {
-	case problem.WrongCode, problem.NotNow, problem.TooSoon, problem.NoMoreCodes, problem.Limited, problem.Unavailable:
-	default:
-		return cause
-	}
-	_, view, err := s.current(r)
-	if err != nil {
-		return cause
-	}
-	if view.Step != recovery.StepVerify {
-		seeOther(w, r, pathOf(view.Step))
-		return nil
-	}
-	s.log(r, p, cause)
-	s.renderVerify(w, r, p.Status, view, s.sentence(w, r, p, field))
-	return nil
-}
-
-func (s *Site) renderVerify(w http.ResponseWriter, r *http.Request, status int, view recovery.View, alerts ...alert) {
-	speech := s.speech(r)
+// verifyContent is the page as the recovery stands, and its title.
+func verifyContent(speech *speech, view recovery.View) (string, verifyPage) {
 	content := verifyPage{Methods: view.Methods, Gates: max(0, view.GatesLeft-1)}
-	title := "verify.title_send"
-	if c := view.Challenge; c != nil {
-		title = "verify.title_code"
-		content.Open, content.Method, content.More = true, c.Method, !c.ResendAt.IsZero()
-		if left := c.ExpiresAt.Sub(view.Now); left > 0 {
-			content.Lasts = speech.Lasts(left)
-		} else {
-			title = "verify.title_over"
-		}
-		if wait := c.ResendAt.Sub(view.Now); content.More && wait > 0 {
-			content.Wait = speech.Wait(wait)
-		}
+	c := view.Challenge
+	if c == nil {
+		return speech.T("verify.title_send"), content
 	}
-	if content.Lasts == "" { // there is no field to point to
-		for i := range alerts {
-			alerts[i].Field = ""
-		}
+	content.Open, content.Method, content.More = true, c.Method, !c.ResendAt.IsZero()
+	if wait := c.ResendAt.Sub(view.Now); content.More && wait > 0 {
+		content.Wait = speech.Wait(wait)
 	}
-	s.render(w, r, status, "verify", frame{Title: speech.T(title), Stage: 2, Alerts: alerts, Content: content})
+	left := c.ExpiresAt.Sub(view.Now)
+	if left <= 0 {
+		return speech.T("verify.title_over"), content
+	}
+	content.Lasts = speech.Lasts(left)
+	return speech.T("verify.title_code"), content
 }
