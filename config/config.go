@@ -43,19 +43,20 @@ const DefaultPath = "/etc/latchkey/latchkey.toml"
 
 // Config is the whole configuration.
 type Config struct {
-	Server      resetapi.Config            `toml:"server"`
-	Directories []directory.Config         `toml:"directory"`
-	Policies    []policy.Rule              `toml:"policy"`
-	Protected   policy.Protected           `toml:"protected"`
-	Password    password.Config            `toml:"password"`
-	Recovery    recovery.Config            `toml:"recovery"`
-	Contacts    contact.Config             `toml:"contacts"`
-	Support     web.Config                 `toml:"support"`
-	Mail        mail.Config                `toml:"mail"`
-	Delivery    delivery.Config            `toml:"delivery"`
-	Redis       store.Config               `toml:"redis"`
-	Keys        keyring.Config             `toml:"keys"`
-	Limits      map[string]ratelimit.Limit `toml:"limits"`
+	Server         resetapi.Config            `toml:"server"`
+	Directories    []directory.Config         `toml:"directory"`
+	Policies       []policy.Rule              `toml:"policy"`
+	Protected      policy.Protected           `toml:"protected"`
+	Administrators policy.Administrators      `toml:"administrators"`
+	Password       password.Config            `toml:"password"`
+	Recovery       recovery.Config            `toml:"recovery"`
+	Contacts       contact.Config             `toml:"contacts"`
+	Support        web.Config                 `toml:"support"`
+	Mail           mail.Config                `toml:"mail"`
+	Delivery       delivery.Config            `toml:"delivery"`
+	Redis          store.Config               `toml:"redis"`
+	Keys           keyring.Config             `toml:"keys"`
+	Limits         map[string]ratelimit.Limit `toml:"limits"`
 }
 
 // Defaults returns the configuration as it is when nothing is written. There

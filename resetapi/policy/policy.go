@@ -1,10 +1,15 @@
 // Package policy owns who may reset their password here, and what they must
 // prove first.
 //
-// The sections [[policy]] are tried in their order; the first whose groups name
-// the person decides, and one without groups fits everyone. Whom none fits may
-// not reset. [protected] always wins: those accounts are never reset by
-// self-service.
+// The sections are asked in this order, and the first that names the person
+// decides:
+//
+//   - [protected]: those accounts are never reset by self-service.
+//   - [administrators]: two gates, by e-mail and by SMS, whatever a [[policy]]
+//     says; nothing where SMS is off.
+//   - [[policy]], in the order of the file. One without groups fits everyone.
+//
+// Whom none names may not reset.
 package policy
 
 import (
@@ -14,57 +19,20 @@ import (
 	"strings"
 
 	"latchkey/internal/directory"
-	"latchkey/internal/setting"
 )
-
-// Email is the method of a code to the alternate e-mail addresses.
-const Email = "email"
-
-// Rule is one section [[policy]].
-type Rule struct {
-	// Groups are DNs; empty fits everyone.
-	Groups []string `toml:"groups"`
-	// Enabled lets these people reset; false turns them away.
-	Enabled bool `toml:"enabled"`
-	// Gates is how many verifications they must pass, by different methods; default 1.
-	Gates int `toml:"gates"`
-	// Methods are those that they may use; default email.
-	Methods []string `toml:"methods"`
-}
-
-// RuleDefaults returns a rule as it is when nothing is written in it.
-func RuleDefaults() Rule { return Rule{Gates: 1, Methods: []string{Email}} }
-
-// Protected is the section [protected].
-type Protected struct {
-	// Groups are DNs; their members are never reset.
-	Groups []string `toml:"groups"`
-	// Entries are DNs that are never reset; the service account always is one.
-	Entries []string `toml:"entries"`
-}
-
-// Faults reports what is wrong with the rule.
-func (r Rule) Faults() []setting.Fault {
-	var faults []setting.Fault
-	for _, method := range r.Methods {
-		if method != Email {
-			faults = append(faults, setting.Fault{Key: "methods", Problem: fmt.Sprintf("%q is not a method", method), Allowed: Email})
-		}
-	}
-	if r.Gates < 1 || r.Gates > 2 {
-		faults = append(faults, setting.Fault{Key: "gates", Problem: "is not a number of gates", Allowed: "1 or 2"})
-	} else if distinct := slices.Compact(slices.Sorted(slices.Values(r.Methods))); len(distinct) < r.Gates {
-		faults = append(faults, setting.Fault{Key: "gates", Problem: "is more than there are methods, and each gate needs another one", Allowed: fmt.Sprintf("at most %d with these methods", len(distinct))})
-	}
-	return faults
-}
 
 // Decision says what may be done for one person.
 type Decision struct {
-	Protected bool
-	Enabled   bool
-	Gates     int
-	Methods   []string
+	Protected     bool
+	Administrator bool
+	Enabled       bool
+	Gates         int
+	Methods       []string
+	// Rule is the section that decided, such as "policy[0]"; empty where none
+	// names the person.
+	Rule string
+	// Groups are those of the person's groups for which the section decided.
+	Groups []string
 }
 
 // Resettable reports whether the person may reset at all.
@@ -77,20 +45,24 @@ type Groups interface {
 
 // Policy decides. It is immutable.
 type Policy struct {
-	rules       []Rule
-	protected   Protected
-	needsGroups bool
+	rules          []Rule
+	protected      Protected
+	administrators Administrators
+	needsGroups    bool
 }
 
 // New returns a policy of the sections.
-func New(rules []Rule, protected Protected) *Policy {
-	p := &Policy{protected: Protected{Groups: normal(protected.Groups), Entries: normal(protected.Entries)}}
+func New(rules []Rule, protected Protected, administrators Administrators) *Policy {
+	p := &Policy{
+		protected:      Protected{Groups: normal(protected.Groups), Entries: normal(protected.Entries)},
+		administrators: Administrators{Groups: normal(administrators.Groups), SMSOff: administrators.SMSOff},
+		needsGroups:    len(protected.Groups)+len(administrators.Groups) > 0,
+	}
 	for _, rule := range rules {
 		rule.Groups = normal(rule.Groups)
 		p.rules = append(p.rules, rule)
 		p.needsGroups = p.needsGroups || len(rule.Groups) > 0
 	}
-	p.needsGroups = p.needsGroups || len(p.protected.Groups) > 0
 	return p
 }
 
@@ -119,13 +91,22 @@ func (p *Policy) Decide(ctx context.Context, person *directory.Person, lookup Gr
 		}
 		groups = normal(found)
 	}
-	dn := directory.NormalDN(person.DN)
-	if slices.Contains(p.protected.Entries, dn) || intersect(groups, p.protected.Groups) {
-		return Decision{Protected: true}, nil
+	matched := common(groups, p.protected.Groups)
+	if slices.Contains(p.protected.Entries, directory.NormalDN(person.DN)) || len(matched) > 0 {
+		return Decision{Protected: true, Rule: "protected", Groups: matched}, nil
 	}
-	for _, rule := range p.rules {
-		if len(rule.Groups) == 0 || intersect(groups, rule.Groups) {
-			return Decision{Enabled: rule.Enabled, Gates: rule.Gates, Methods: rule.Methods}, nil
+	if matched := common(groups, p.administrators.Groups); len(matched) > 0 {
+		return Decision{
+			Administrator: true, Enabled: !p.administrators.SMSOff, Gates: 2, Methods: []string{Email, SMS},
+			Rule: "administrators", Groups: matched,
+		}, nil
+	}
+	for i, rule := range p.rules {
+		if matched := common(groups, rule.Groups); len(rule.Groups) == 0 || len(matched) > 0 {
+			return Decision{
+				Enabled: rule.Enabled, Gates: rule.Gates, Methods: rule.Methods,
+				Rule: fmt.Sprintf("policy[%d]", i), Groups: matched,
+			}, nil
 		}
 	}
 	return Decision{}, nil
@@ -139,6 +120,13 @@ func normal(dns []string) []string {
 	return out
 }
 
-func intersect(a, b []string) bool {
-	return slices.ContainsFunc(a, func(s string) bool { return slices.Contains(b, s) })
+// common returns what of a is in b too.
+func common(a, b []string) []string {
+	var both []string
+	for _, s := range a {
+		if slices.Contains(b, s) {
+			both = append(both, s)
+		}
+	}
+	return both
 }

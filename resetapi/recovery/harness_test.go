@@ -57,7 +57,7 @@ func newHarness(t testing.TB, adapt func(*Parts)) *harness {
 	rules.Enabled = true
 	parts := Parts{
 		Config: Defaults(), Password: password.Config{MinLength: 8, MaxLength: 256}, Queue: delivery.Config{MaxQueue: 100_000},
-		Policy:      policy.New([]policy.Rule{rules}, policy.Protected{}),
+		Policy:      policy.New([]policy.Rule{rules}, policy.Protected{}, policy.Administrators{}),
 		Directories: []Directory{{Name: "test", People: h.dir, Passwords: h.dir}},
 		Contacts:    h.cards, Codes: verifier.NewIssued(keys), Jobs: h, Store: NewStore(s, keys), Keys: keys,
 		Limits: ratelimit.New(s, keys, generous()), Logger: slog.New(slog.DiscardHandler),

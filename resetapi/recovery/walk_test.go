@@ -21,7 +21,7 @@ func TestHostileWalk(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		h := newHarness(t, func(p *Parts) {
 			rule := policy.Rule{Enabled: true, Gates: 2, Methods: []string{"email", "sms"}}
-			p.Policy = policy.New([]policy.Rule{rule}, policy.Protected{})
+			p.Policy = policy.New([]policy.Rule{rule}, policy.Protected{}, policy.Administrators{})
 			p.Config.ResendAfter, p.Config.CodesPerGate, p.Config.GuessesPerRecovery, p.Config.GuessesPerCode = 0, 100, 100, 100
 			p.Config.GuessesPerDay, p.Config.GuessesInARow = 1000, 1000
 		})
