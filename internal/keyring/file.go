@@ -8,8 +8,10 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Config is the section [keys].
@@ -39,13 +41,34 @@ func Create(path string) (*Ring, error) {
 	if err != nil {
 		return nil, fmt.Errorf("create the keyring: %w", err)
 	}
-	if _, err := f.Write(ring.encode()); err != nil {
-		return nil, errors.Join(fmt.Errorf("write the keyring: %w", err), f.Close())
+	if err := ring.write(f); err != nil {
+		return nil, err
+	}
+	ring.path = path
+	return ring, syncDirectory(path)
+}
+
+// write writes the ring to a new file, forces it to the disk and closes it.
+func (r *Ring) write(f *os.File) error {
+	if _, err := f.Write(r.encode()); err != nil {
+		return errors.Join(fmt.Errorf("write the keyring: %w", err), f.Close())
 	}
 	if err := errors.Join(f.Sync(), f.Close()); err != nil {
-		return nil, fmt.Errorf("write the keyring: %w", err)
+		return fmt.Errorf("write the keyring: %w", err)
 	}
-	return ring, nil
+	return nil
+}
+
+// syncDirectory forces the name of a new file to the disk.
+func syncDirectory(path string) error {
+	directory, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return fmt.Errorf("write the keyring: %w", err)
+	}
+	if err := errors.Join(directory.Sync(), directory.Close()); err != nil {
+		return fmt.Errorf("write the keyring: %w", err)
+	}
+	return nil
 }
 
 // Load reads a keyring. A file that is missing, readable by others or not
@@ -72,6 +95,7 @@ func Load(path string) (*Ring, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
+	ring.path = path
 	return ring, nil
 }
 
@@ -80,7 +104,12 @@ func (r *Ring) encode() []byte {
 	b.WriteString("# Latchkey keyring. Back it up apart from Redis: without it the contacts cannot be read.\n")
 	fmt.Fprintf(&b, "index %s\n", base64.StdEncoding.EncodeToString(r.index))
 	for _, version := range r.Versions() {
-		fmt.Fprintf(&b, "%d %s\n", version, base64.StdEncoding.EncodeToString(r.secrets[version]))
+		one := r.content.Load().secrets[version]
+		fmt.Fprintf(&b, "%d %s", version, base64.StdEncoding.EncodeToString(one.key))
+		if !one.made.IsZero() {
+			fmt.Fprintf(&b, " %s", one.made.Format(time.RFC3339))
+		}
+		b.WriteByte('\n')
 	}
 	return b.Bytes()
 }
@@ -88,19 +117,16 @@ func (r *Ring) encode() []byte {
 // decode never puts a line's content into an error: it is a key.
 func decode(text []byte) (*Ring, error) {
 	var index []byte
-	secrets := make(map[uint32][]byte)
+	secrets := make(map[uint32]secret)
 	scanner := bufio.NewScanner(bytes.NewReader(text))
 	for line := 1; scanner.Scan(); line++ {
 		fields := strings.Fields(scanner.Text())
 		if len(fields) == 0 || strings.HasPrefix(fields[0], "#") {
 			continue
 		}
-		if len(fields) != 2 {
-			return nil, fmt.Errorf("line %d: want a version and a key", line)
-		}
-		key, err := base64.StdEncoding.DecodeString(fields[1])
-		if err != nil || len(key) != secretSize {
-			return nil, fmt.Errorf("line %d: the key is not %d bytes in base64", line, secretSize)
+		key, made, err := decodeKey(fields)
+		if err != nil {
+			return nil, fmt.Errorf("line %d: %w", line, err)
 		}
 		if fields[0] == "index" {
 			if index != nil {
@@ -116,7 +142,7 @@ func decode(text []byte) (*Ring, error) {
 		if _, twice := secrets[uint32(version)]; twice {
 			return nil, fmt.Errorf("line %d: version %d stands twice", line, version)
 		}
-		secrets[uint32(version)] = key
+		secrets[uint32(version)] = secret{key: key, made: made}
 	}
 	if err := scanner.Err(); err != nil {
 		return nil, fmt.Errorf("read the keyring: %w", err)
@@ -125,4 +151,21 @@ func decode(text []byte) (*Ring, error) {
 		return nil, errors.New("not a whole keyring: it needs the index key and at least one version")
 	}
 	return newRing(index, secrets)
+}
+
+// decodeKey reads what stands behind the version: the key, and since when it is.
+func decodeKey(fields []string) (key []byte, made time.Time, err error) {
+	if len(fields) != 2 && len(fields) != 3 {
+		return nil, time.Time{}, errors.New("want a version, a key and perhaps a time")
+	}
+	key, err = base64.StdEncoding.DecodeString(fields[1])
+	if err != nil || len(key) != secretSize {
+		return nil, time.Time{}, fmt.Errorf("the key is not %d bytes in base64", secretSize)
+	}
+	if len(fields) == 3 {
+		if made, err = time.Parse(time.RFC3339, fields[2]); err != nil {
+			return nil, time.Time{}, errors.New("the time is not in the form of RFC 3339")
+		}
+	}
+	return key, made, nil
 }

@@ -26,6 +26,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync/atomic"
+	"time"
 )
 
 // Purpose names what a key is for. Two purposes never share a key.
@@ -38,7 +40,11 @@ const (
 	Jobs     Purpose = "delivery job"
 	Codes    Purpose = "issued recovery code"
 	Tokens   Purpose = "recovery token"
+	Devices  Purpose = "known device"
 )
+
+// purposes are all of them; each new one stands here too.
+var purposes = []Purpose{Contacts, Records, Jobs, Codes, Tokens}
 
 // ErrNotOpened means that a sealed value could not be opened: it was changed,
 // belongs to another owner or purpose, or was sealed with a key that is gone.
@@ -49,12 +55,27 @@ const (
 	versionSize = 4
 )
 
-// Ring holds the keys. It is immutable and safe for concurrent use.
+// Ring holds the keys. It is safe for concurrent use.
 type Ring struct {
-	index   []byte
+	index []byte
+	// path is the file that Reload reads; empty for a ring without one.
+	path    string
+	content atomic.Pointer[content]
+	// looked is when the file was last read for a version that was missing.
+	looked atomic.Int64
+}
+
+// content is what Reload replaces as a whole; it is never changed.
+type content struct {
 	current uint32
-	secrets map[uint32][]byte
+	secrets map[uint32]secret
 	derived map[derivedID]derivedKeys
+}
+
+// secret is one version. The time it was made is unknown for old files.
+type secret struct {
+	key  []byte
+	made time.Time
 }
 
 type derivedID struct {
@@ -69,28 +90,35 @@ type derivedKeys struct {
 
 // Generate returns a new ring with one version and a new index key.
 func Generate() *Ring {
-	index, secret := make([]byte, secretSize), make([]byte, secretSize)
+	index := make([]byte, secretSize)
 	rand.Read(index)
-	rand.Read(secret)
-	ring, err := newRing(index, map[uint32][]byte{1: secret})
+	ring, err := newRing(index, map[uint32]secret{1: newSecret()})
 	if err != nil {
 		panic(err) // constant sizes
 	}
 	return ring
 }
 
-func newRing(index []byte, secrets map[uint32][]byte) (*Ring, error) {
-	r := &Ring{index: index, secrets: secrets, derived: make(map[derivedID]derivedKeys)}
-	r.current = slices.Max(slices.Collect(maps.Keys(secrets)))
-	for version, secret := range secrets {
-		for _, purpose := range []Purpose{Contacts, Records, Jobs, Codes, Tokens} {
-			keys, err := derive(secret, purpose)
+func newSecret() secret {
+	key := make([]byte, secretSize)
+	rand.Read(key)
+	return secret{key: key, made: time.Now().UTC().Truncate(time.Second)}
+}
+
+func newRing(index []byte, secrets map[uint32]secret) (*Ring, error) {
+	c := &content{secrets: secrets, derived: make(map[derivedID]derivedKeys)}
+	c.current = slices.Max(slices.Collect(maps.Keys(secrets)))
+	for version, one := range secrets {
+		for _, purpose := range purposes {
+			keys, err := derive(one.key, purpose)
 			if err != nil {
 				return nil, fmt.Errorf("key version %d: %w", version, err)
 			}
-			r.derived[derivedID{version, purpose}] = keys
+			c.derived[derivedID{version, purpose}] = keys
 		}
 	}
+	r := &Ring{index: index}
+	r.content.Store(c)
 	return r, nil
 }
 
@@ -117,16 +145,18 @@ func derive(secret []byte, purpose Purpose) (derivedKeys, error) {
 // Seal encrypts plaintext for one purpose and binds it to owner. The version
 // stands in clear in front.
 func (r *Ring) Seal(purpose Purpose, plaintext []byte, owner string) []byte {
-	out := binary.BigEndian.AppendUint32(nil, r.current)
-	return r.derived[derivedID{r.current, purpose}].aead.Seal(out, nil, plaintext, []byte(owner))
+	c := r.content.Load()
+	out := binary.BigEndian.AppendUint32(nil, c.current)
+	return c.derived[derivedID{c.current, purpose}].aead.Seal(out, nil, plaintext, []byte(owner))
 }
 
 // Open decrypts what Seal made for the same purpose and owner.
 func (r *Ring) Open(purpose Purpose, sealed []byte, owner string) ([]byte, error) {
-	if len(sealed) < versionSize {
+	version, ok := Version(sealed)
+	if !ok {
 		return nil, ErrNotOpened
 	}
-	keys, ok := r.derived[derivedID{binary.BigEndian.Uint32(sealed), purpose}]
+	keys, ok := r.find(version, purpose)
 	if !ok {
 		return nil, ErrNotOpened
 	}
@@ -137,28 +167,35 @@ func (r *Ring) Open(purpose Purpose, sealed []byte, owner string) ([]byte, error
 	return plaintext, nil
 }
 
+// Version returns the key version that a sealed value or a MAC was made with.
+func Version(sealed []byte) (uint32, bool) {
+	if len(sealed) < versionSize {
+		return 0, false
+	}
+	return binary.BigEndian.Uint32(sealed), true
+}
+
 // MAC returns a keyed MAC (HMAC-SHA-256) over the parts, each with its length
 // in front, so that no two lists of parts give the same input. The version
 // stands in front.
 func (r *Ring) MAC(purpose Purpose, parts ...string) []byte {
-	return r.mac(r.current, purpose, parts)
+	c := r.content.Load()
+	return mac(c.current, c.derived[derivedID{c.current, purpose}], parts)
 }
 
-// CheckMAC reports in constant time whether mac was made over the same parts.
-func (r *Ring) CheckMAC(purpose Purpose, mac []byte, parts ...string) bool {
-	if len(mac) < versionSize {
+// CheckMAC reports in constant time whether sum was made over the same parts.
+func (r *Ring) CheckMAC(purpose Purpose, sum []byte, parts ...string) bool {
+	version, ok := Version(sum)
+	if !ok {
 		return false
 	}
-	version := binary.BigEndian.Uint32(mac)
-	if _, ok := r.derived[derivedID{version, purpose}]; !ok {
-		return false
-	}
-	return hmac.Equal(mac, r.mac(version, purpose, parts))
+	keys, ok := r.find(version, purpose)
+	return ok && hmac.Equal(sum, mac(version, keys, parts))
 }
 
-func (r *Ring) mac(version uint32, purpose Purpose, parts []string) []byte {
+func mac(version uint32, keys derivedKeys, parts []string) []byte {
 	out := binary.BigEndian.AppendUint32(nil, version)
-	return append(out, sum(r.derived[derivedID{version, purpose}].mac, parts)...)
+	return append(out, sum(keys.mac, parts)...)
 }
 
 // Index returns the stable keyed name of a thing, 32 lower-case hex digits. It
@@ -172,7 +209,13 @@ func (r *Ring) Index(parts ...string) string {
 func (r *Ring) Fingerprint() string { return r.Index("keyring fingerprint") }
 
 // Versions returns the key versions, oldest first; the last one seals.
-func (r *Ring) Versions() []uint32 { return slices.Sorted(maps.Keys(r.secrets)) }
+func (r *Ring) Versions() []uint32 { return slices.Sorted(maps.Keys(r.content.Load().secrets)) }
+
+// Current returns the version that seals.
+func (r *Ring) Current() uint32 { return r.content.Load().current }
+
+// MadeAt returns when a version was made; zero where the file does not tell.
+func (r *Ring) MadeAt(version uint32) time.Time { return r.content.Load().secrets[version].made }
 
 func sum(key []byte, parts []string) []byte {
 	h := hmac.New(sha256.New, key)

@@ -48,7 +48,7 @@ func TestMACsAreBound(t *testing.T) {
 // TestRotation: the newest version seals, older ones open, names stay.
 func TestRotation(t *testing.T) {
 	old := Generate()
-	next, err := newRing(old.index, map[uint32][]byte{1: old.secrets[1], 2: Generate().secrets[1]})
+	next, err := newRing(old.index, map[uint32]secret{1: old.content.Load().secrets[1], 2: newSecret()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -104,6 +104,7 @@ func TestBrokenFilesAreRefused(t *testing.T) {
 		"version zero":  whole + "0 " + key + "\n",
 		"other words":   whole + "three words here\n",
 		"not a number":  whole + "one " + key + "\n",
+		"not a time":    whole + "2 " + key + " yesterday\n",
 	} {
 		_, err := decode([]byte(text))
 		if err == nil {
