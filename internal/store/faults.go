@@ -52,7 +52,13 @@ func (c Config) addressFaults() []setting.Fault {
 		if host, port, err := net.SplitHostPort(address); err != nil || host == "" || port == "" {
 			return []setting.Fault{{Key: "addresses", Problem: "is not an address: " + address, Allowed: "host:port, or unix:/path for a local socket"}}
 		}
-		if !c.TLS && !setting.Loopback(address) {
+		if setting.Loopback(address) {
+			continue
+		}
+		if c.Username == "" || c.Password.IsZero() {
+			return []setting.Fault{{Key: "username", Problem: "or its password is missing, and " + address + " is not on this machine", Allowed: "an ACL user of its own with a password_file; without one only the loopback or a local socket"}}
+		}
+		if !c.TLS {
 			return []setting.Fault{{Key: "tls", Problem: "is off, and " + address + " is not on this machine", Allowed: "tls = true; without TLS only the loopback or a local socket"}}
 		}
 	}

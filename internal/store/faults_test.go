@@ -16,12 +16,17 @@ func TestFaults(t *testing.T) {
 		change func(*Config)
 		keys   []string
 	}{
-		"mode":                   {func(c *Config) { c.Mode = "ring" }, []string{"mode"}},
-		"no address":             {func(c *Config) { c.Addresses = nil }, []string{"addresses"}},
-		"no port":                {func(c *Config) { c.Addresses = []string{"redis"} }, []string{"addresses"}},
-		"several":                {func(c *Config) { c.Addresses = []string{"127.0.0.1:1", "127.0.0.1:2"} }, []string{"addresses"}},
-		"remote without TLS":     {func(c *Config) { c.Addresses = []string{"redis.example.org:6379"} }, []string{"tls"}},
-		"remote with TLS":        {func(c *Config) { c.Addresses, c.TLS = []string{"redis.example.org:6379"}, true }, nil},
+		"mode":       {func(c *Config) { c.Mode = "ring" }, []string{"mode"}},
+		"no address": {func(c *Config) { c.Addresses = nil }, []string{"addresses"}},
+		"no port":    {func(c *Config) { c.Addresses = []string{"redis"} }, []string{"addresses"}},
+		"several":    {func(c *Config) { c.Addresses = []string{"127.0.0.1:1", "127.0.0.1:2"} }, []string{"addresses"}},
+		"remote without TLS": {func(c *Config) {
+			c.Addresses, c.Username, c.Password = []string{"redis.example.org:6379"}, "u", setting.NewSecret("p")
+		}, []string{"tls"}},
+		"remote with TLS": {func(c *Config) {
+			c.Addresses, c.TLS, c.Username, c.Password = []string{"redis.example.org:6379"}, true, "u", setting.NewSecret("p")
+		}, nil},
+		"remote without a user":  {func(c *Config) { c.Addresses, c.TLS = []string{"redis.example.org:6379"}, true }, []string{"username"}},
 		"socket":                 {func(c *Config) { c.Addresses = []string{"unix:/run/redis.sock"} }, nil},
 		"sentinel without name":  {func(c *Config) { c.Mode = ModeSentinel }, []string{"master_name"}},
 		"user without password":  {func(c *Config) { c.Username = "latchkey" }, []string{"password_file"}},

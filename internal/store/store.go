@@ -8,6 +8,10 @@
 // A store is initialized once with `latchkey store init`, which writes the
 // store's epoch and the fingerprint of the keyring. A store that has neither
 // was never initialized, or has lost its content: nothing is served from it.
+//
+// What Redis must be is checked before anything is served, and watched
+// afterwards: it evicts nothing, keeps what it is given, takes writes, and is
+// closed to strangers.
 package store
 
 import (
@@ -19,6 +23,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -52,6 +57,8 @@ type Config struct {
 	TLS bool `toml:"tls"`
 	// CAFile holds the certificate authorities to trust; default the system's.
 	CAFile string `toml:"ca_file"`
+	// AllowVolatile accepts a Redis that keeps nothing on disk; default false.
+	AllowVolatile bool `toml:"allow_volatile"`
 	// Timeout bounds each command; default 1s (SECURITY: Redis 1 s).
 	Timeout setting.Duration `toml:"timeout"`
 }
@@ -72,6 +79,10 @@ var ErrUnavailable = errors.New("the store is unavailable")
 // Store is an open connection pool to Redis.
 type Store struct {
 	redis.UniversalClient
+
+	config   Config
+	volatile atomic.Bool
+	health   atomic.Pointer[health]
 }
 
 // quiet keeps go-redis from writing to standard error by itself: every error
@@ -108,7 +119,7 @@ func Open(c Config) (*Store, error) {
 			}
 		}
 	}
-	return &Store{redis.NewUniversalClient(options)}, nil
+	return &Store{UniversalClient: redis.NewUniversalClient(options), config: c}, nil
 }
 
 func unixPath(address string) (string, bool) {

@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"latchkey/internal/setting"
@@ -9,10 +10,13 @@ import (
 	"latchkey/internal/testenv"
 )
 
-func open(t *testing.T, r *testenv.Redis) *store.Store {
+func open(t *testing.T, r *testenv.Redis, change ...func(*store.Config)) *store.Store {
 	t.Helper()
 	c := store.Defaults()
 	c.Addresses, c.Username, c.Password = []string{r.Addr}, r.Username, setting.NewSecret(r.Password)
+	for _, f := range change {
+		f(&c)
+	}
 	s, err := store.Open(c)
 	if err != nil {
 		t.Fatal(err)
@@ -62,5 +66,56 @@ func TestEvictionIsRefused(t *testing.T) {
 	}
 	if err := s.Check(t.Context(), "ring"); !errors.Is(err, store.ErrEviction) {
 		t.Errorf("check: %v", err)
+	}
+}
+
+// TestWhatRedisMustBe: a server that would lose what it is given, or cannot be
+// used, is refused, and the refusal says how to mend it.
+func TestWhatRedisMustBe(t *testing.T) {
+	for name, test := range map[string]struct {
+		settings []string
+		admin    []string
+		want     error
+		mend     string
+	}{
+		"no file": {settings: []string{"appendonly no"}, want: store.ErrVolatile, mend: "appendonly yes"},
+		"replica": {admin: []string{"REPLICAOF", "127.0.0.1", "1"}, want: store.ErrReplica, mend: "master"},
+		"no time": {admin: []string{"ACL", "SETUSER", "latchkey", "-time", "-xack"}, want: store.ErrCommands, mend: "XACK, TIME"},
+		"no set":  {admin: []string{"ACL", "SETUSER", "latchkey", "-set"}, want: store.ErrCommands, mend: "SET"},
+		"no eval": {admin: []string{"ACL", "SETUSER", "latchkey", "-eval"}, want: store.ErrCommands, mend: "eval"},
+		"no keys": {admin: []string{"ACL", "SETUSER", "latchkey", "resetkeys", "~other:*"}, want: store.ErrCommands, mend: "rights"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := testenv.NewRedis(t, testenv.RedisOptions{Settings: test.settings})
+			s := open(t, r)
+			if test.settings == nil {
+				if err := s.Init(t.Context(), "ring"); err != nil {
+					t.Fatal(err)
+				}
+				if err := s.Check(t.Context(), "ring"); err != nil {
+					t.Fatalf("before: %v", err)
+				}
+			}
+			if test.admin != nil {
+				if _, err := r.Admin(t.Context(), test.admin...); err != nil {
+					t.Fatal(err)
+				}
+			}
+			err := s.Check(t.Context(), "ring")
+			if !errors.Is(err, test.want) || !strings.Contains(err.Error(), test.mend) {
+				t.Errorf("%v, want %v with %q", err, test.want, test.mend)
+			}
+		})
+	}
+}
+
+func TestVolatileIsAllowedWhereSaid(t *testing.T) {
+	r := testenv.NewRedis(t, testenv.RedisOptions{Settings: []string{"appendonly no"}})
+	s := open(t, r, func(c *store.Config) { c.AllowVolatile = true })
+	if err := s.Init(t.Context(), "ring"); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Check(t.Context(), "ring"); err != nil || !s.Volatile() {
+		t.Errorf("check: %v, volatile %t", err, s.Volatile())
 	}
 }
