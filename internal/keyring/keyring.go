@@ -40,11 +40,12 @@ const (
 	Jobs     Purpose = "delivery job"
 	Codes    Purpose = "issued recovery code"
 	Tokens   Purpose = "recovery token"
+	Audit    Purpose = "audit"
 	Devices  Purpose = "known device"
 )
 
 // purposes are all of them; each new one stands here too.
-var purposes = []Purpose{Contacts, Records, Jobs, Codes, Tokens}
+var purposes = []Purpose{Contacts, Records, Jobs, Codes, Tokens, Devices, Audit}
 
 // ErrNotOpened means that a sealed value could not be opened: it was changed,
 // belongs to another owner or purpose, or was sealed with a key that is gone.
