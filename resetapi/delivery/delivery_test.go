@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"go.uber.org/goleak"
 
 	"latchkey/internal/keyring"
@@ -187,8 +188,8 @@ func TestWorkerDelivers(t *testing.T) {
 	out := newOutbox()
 	stop := run(t, &Worker{Queue: q, Recipients: recipients(toAlice), Channels: map[string]Channel{"email": out}})
 	add(t, q, job("12345678"))
-	want := Message{Method: "email", Kind: KindCode, To: "alice@example.org", Code: "12345678"}
-	if diff := cmp.Diff(want, receive(t, out)); diff != "" {
+	want := Message{Method: "email", Kind: KindCode, To: "alice@example.org", Code: "12345678", Language: "en"}
+	if diff := cmp.Diff(want, receive(t, out), cmpopts.IgnoreFields(Message{}, "ID")); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	empty(t, q)
@@ -228,7 +229,7 @@ func TestConfigFaults(t *testing.T) {
 	if faults := Defaults().Faults(); len(faults) != 0 {
 		t.Errorf("the defaults have faults: %v", faults)
 	}
-	if faults := (Config{}).Faults(); len(faults) != 3 {
+	if faults := (Config{}).Faults(); len(faults) != 4 {
 		t.Errorf("nothing but zeros has the faults %v", faults)
 	}
 }

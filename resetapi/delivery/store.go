@@ -29,66 +29,42 @@ const (
 // that writes what the job belongs to.
 func StreamKey() string { return store.Hot("delivery") }
 
+// LaterKey names the sorted set of the jobs that wait for another attempt. They
+// count for the length of the queue as those of the stream do.
+func LaterKey() string { return store.Hot("delivery", "later") }
+
+// laterJobs names the hash of the same jobs' sealed content.
+func laterJobs() string { return store.Hot("delivery", "later", "jobs") }
+
+// deadKey names the stream of dead letters.
+func deadKey() string { return store.Hot("delivery", "dead") }
+
 // Queue is the delivery queue.
 type Queue struct {
-	store  *store.Store
-	keys   *keyring.Ring
-	config Config
-	add    *redis.Script
-	finish *redis.Script
-	renew  *redis.Script
-	retire *redis.Script
+	store   *store.Store
+	keys    *keyring.Ring
+	config  Config
+	scripts scripts
 }
 
-// addJob adds a job where there is room: ARGV longest, field, id, field, job.
-const addJob = `
-if redis.call('XLEN', KEYS[1]) >= tonumber(ARGV[1]) then return 0 end
-redis.call('XADD', KEYS[1], '*', ARGV[2], ARGV[3], ARGV[4], ARGV[5])
-return 1`
-
-// finishJob ends an entry and removes its payload: ARGV group, entry.
-const finishJob = `
-redis.call('XACK', KEYS[1], ARGV[1], ARGV[2])
-return redis.call('XDEL', KEYS[1], ARGV[2])`
-
-// renewClaims keeps entries from being claimed by others and returns those
-// that still are this consumer's: ARGV group, consumer, entries.
-const renewClaims = `
-local mine = {}
-for i = 3, #ARGV do
-  local pending = redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[i], ARGV[i], 1, ARGV[2])
-  if #pending == 1 then
-    redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, ARGV[i], 'JUSTID')
-    mine[#mine + 1] = ARGV[i]
-  end
-end
-return mine`
-
-// retireConsumers forgets consumers that hold nothing: this one, and those that
-// were not seen for a day: ARGV group, consumer.
-const retireConsumers = `
-for _, info in ipairs(redis.call('XINFO', 'CONSUMERS', KEYS[1], ARGV[1])) do
-  local consumer = {}
-  for i = 1, #info, 2 do consumer[info[i]] = info[i + 1] end
-  if consumer['pending'] == 0 and (consumer['name'] == ARGV[2] or consumer['idle'] > 86400000) then
-    redis.call('XGROUP', 'DELCONSUMER', KEYS[1], ARGV[1], consumer['name'])
-  end
-end
-return 1`
+type scripts struct {
+	add, finish, later, wake, bury, retry, renew, retire *redis.Script
+}
 
 // NewQueue returns the queue in s, whose jobs are sealed with keys.
 func NewQueue(s *store.Store, keys *keyring.Ring, c Config) *Queue {
-	return &Queue{
-		store: s, keys: keys, config: c,
+	return &Queue{store: s, keys: keys, config: c, scripts: scripts{
 		add: redis.NewScript(addJob), finish: redis.NewScript(finishJob),
+		later: redis.NewScript(deferJob), wake: redis.NewScript(wakeJobs),
+		bury: redis.NewScript(buryJob), retry: redis.NewScript(retryLetter),
 		renew: redis.NewScript(renewClaims), retire: redis.NewScript(retireConsumers),
-	}
+	}}
 }
 
 // Add puts a job into the queue, or returns [ErrFull].
 func (q *Queue) Add(ctx context.Context, job Job) error {
 	id, sealed := q.Seal(job)
-	added, err := q.add.Run(ctx, q.store, []string{StreamKey()}, q.config.MaxQueue, FieldID, id, FieldJob, sealed).Bool()
+	added, err := q.scripts.add.Run(ctx, q.store, []string{StreamKey(), LaterKey()}, q.config.MaxQueue, FieldID, id, FieldJob, sealed).Bool()
 	if err != nil {
 		return store.Unavailable(err)
 	}
@@ -100,8 +76,28 @@ func (q *Queue) Add(ctx context.Context, job Job) error {
 
 // Len is how many jobs wait or are being sent.
 func (q *Queue) Len(ctx context.Context) (int, error) {
-	n, err := q.store.XLen(ctx, StreamKey()).Result()
-	return int(n), store.Unavailable(err)
+	counts, err := q.Counts(ctx)
+	return counts.Queued + counts.Delayed, err
+}
+
+// Counts is how many jobs there are of each sort.
+type Counts struct {
+	// Queued wait for a worker or are being sent.
+	Queued int `json:"queued"`
+	// Delayed wait for another attempt.
+	Delayed int `json:"delayed"`
+	// Dead failed for good.
+	Dead int `json:"dead"`
+}
+
+// Counts counts the jobs.
+func (q *Queue) Counts(ctx context.Context) (Counts, error) {
+	batch := q.store.TxPipeline()
+	queued, delayed, dead := batch.XLen(ctx, StreamKey()), batch.ZCard(ctx, LaterKey()), batch.XLen(ctx, deadKey())
+	if _, err := batch.Exec(ctx); err != nil {
+		return Counts{}, store.Unavailable(err)
+	}
+	return Counts{Queued: int(queued.Val()), Delayed: int(delayed.Val()), Dead: int(dead.Val())}, nil
 }
 
 // entry is one job as it lies in the stream.
@@ -175,7 +171,7 @@ func (q *Queue) keep(ctx context.Context, consumer string, places []string) ([]s
 	for _, place := range places {
 		args = append(args, place)
 	}
-	mine, err := q.renew.Run(ctx, q.store, []string{StreamKey()}, args...).StringSlice()
+	mine, err := q.scripts.renew.Run(ctx, q.store, []string{StreamKey()}, args...).StringSlice()
 	if err != nil {
 		return nil, store.Unavailable(err)
 	}
@@ -184,12 +180,34 @@ func (q *Queue) keep(ctx context.Context, consumer string, places []string) ([]s
 
 // end takes a job out of the queue, with its payload.
 func (q *Queue) end(ctx context.Context, e entry) error {
-	return store.Unavailable(q.finish.Run(ctx, q.store, []string{StreamKey()}, group, e.place).Err())
+	return store.Unavailable(q.scripts.finish.Run(ctx, q.store, []string{StreamKey()}, group, e.place).Err())
+}
+
+// putOff puts a job aside for a while; one that another worker has taken over
+// stays as it is.
+func (q *Queue) putOff(ctx context.Context, consumer string, e entry, job Job, pause time.Duration) error {
+	_, sealed := q.Seal(job)
+	return store.Unavailable(q.scripts.later.Run(ctx, q.store, []string{StreamKey(), LaterKey(), laterJobs()},
+		group, consumer, e.place, e.id, sealed, pause.Milliseconds()).Err())
+}
+
+// wake brings back what is due and returns when to ask again, at the latest
+// after longest.
+func (q *Queue) wake(ctx context.Context, longest time.Duration) (time.Duration, error) {
+	const atOnce = 100
+	ms, err := q.scripts.wake.Run(ctx, q.store, []string{StreamKey(), LaterKey(), laterJobs()}, atOnce, FieldID, FieldJob).Int64()
+	if err != nil {
+		return longest, store.Unavailable(err)
+	}
+	if ms < 0 {
+		return longest, nil
+	}
+	return min(time.Duration(ms)*time.Millisecond, longest), nil
 }
 
 // leave forgets a consumer that holds nothing.
 func (q *Queue) leave(ctx context.Context, consumer string) error {
-	return store.Unavailable(q.retire.Run(ctx, q.store, []string{StreamKey()}, group, consumer).Err())
+	return store.Unavailable(q.scripts.retire.Run(ctx, q.store, []string{StreamKey()}, group, consumer).Err())
 }
 
 // now is Redis' clock.

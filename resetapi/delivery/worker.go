@@ -13,9 +13,8 @@ const (
 	// waitForJobs is how long one read waits, and so the longest that stopping
 	// an idle worker takes.
 	waitForJobs = 500 * time.Millisecond
-	// inHand is how many jobs a sender may hold that wait for another attempt.
-	inHand = 16
-	// longestPause bounds the pauses between attempts and while Redis is away.
+	// longestPause bounds the pauses between attempts at a code and while Redis
+	// is away.
 	longestPause = 30 * time.Second
 	// finishTime is how long a stopping worker goes on trying to take what it
 	// has sent out of the queue.
@@ -32,15 +31,30 @@ type Worker struct {
 	// Pause is the first pause between two attempts, and the first while Redis
 	// is away; it doubles each time. Default 1s.
 	Pause time.Duration
+	// Held reports whether nothing may be sent at present; an error holds too.
+	// It is asked before each attempt. May be nil.
+	Held func(ctx context.Context) (bool, error)
+	// Observe is told how each message, and each job without one, came out: one
+	// of [OutcomeSent], [OutcomeFailed], [OutcomeRefused] and [OutcomeExpired].
+	// May be nil.
+	Observe func(kind, method, outcome string, took time.Duration)
 }
 
+// The outcomes that Observe is told.
+const (
+	OutcomeSent    = "sent"
+	OutcomeFailed  = "failed" // and is tried again
+	OutcomeRefused = "refused"
+	OutcomeExpired = "expired"
+)
+
 // Run sends until ctx ends. It then finishes what it is sending and returns
-// nil; jobs that wait for another attempt are left to other workers.
+// nil; what waits for another attempt lies in Redis.
 func (w *Worker) Run(ctx context.Context) error {
 	workers := max(w.Queue.config.Workers, 1)
 	s := &shift{
 		Worker: w, consumer: rand.Text(), pause: w.Pause,
-		senders: make(chan struct{}, workers), room: make(chan struct{}, workers*inHand),
+		room: make(chan struct{}, workers), nudged: make(chan struct{}, 1),
 		held: make(map[string]context.CancelFunc),
 	}
 	if s.pause <= 0 {
@@ -49,6 +63,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	var keeping sync.WaitGroup
 	keepCtx, stopKeeping := context.WithCancel(context.WithoutCancel(ctx))
 	keeping.Go(func() { s.keepClaims(keepCtx) })
+	keeping.Go(func() { s.bringBack(ctx) })
 	s.take(ctx)
 	s.jobs.Wait()
 	stopKeeping()
@@ -62,8 +77,8 @@ type shift struct {
 	*Worker
 	consumer string
 	pause    time.Duration
-	senders  chan struct{} // one place for each message being sent
 	room     chan struct{} // one place for each job in hand
+	nudged   chan struct{} // a job was put aside
 	jobs     sync.WaitGroup
 
 	mu   sync.Mutex
@@ -121,7 +136,7 @@ func (s *shift) takeSome(ctx context.Context, ask func(context.Context, int) ([]
 		return false, nil
 	}
 	count := 1
-	for free := true; free && count < cap(s.senders); {
+	for free := true; free && count < cap(s.room); {
 		select {
 		case s.room <- struct{}{}:
 			count++
@@ -160,73 +175,53 @@ func (s *shift) start(ctx context.Context, e entry) bool {
 			s.mu.Unlock()
 			<-s.room
 		}()
-		a := attempt{shift: s, entry: e, stopping: ctx, sent: make(map[string]bool)}
-		if a.work(jobCtx) {
-			s.finish(jobCtx, ctx, e)
+		a := attempt{shift: s, entry: e}
+		if conclude := a.work(jobCtx); conclude != nil {
+			s.conclude(jobCtx, ctx, e, conclude)
 		}
 	})
 	return true
 }
 
-// finish takes a job out of the queue, and tries until it succeeds: a job that
-// stays would be sent twice.
-func (s *shift) finish(ctx, stopping context.Context, e entry) {
+// conclude writes down how an attempt ended, and tries until it succeeds: a job
+// that stays as it is would be sent twice.
+func (s *shift) conclude(ctx, stopping context.Context, e entry, write func(context.Context) error) {
 	for failures := 1; ; failures++ {
-		err := s.Queue.end(ctx, e)
+		err := write(ctx)
 		if err == nil || ctx.Err() != nil {
 			return
 		}
 		if stopping.Err() != nil && s.backoff(failures) > finishTime {
-			s.Logger.Error("a finished job cannot be taken out of the delivery queue; it will be sent again", "job", e.id, "error", err)
+			s.Logger.Error("how a job ended cannot be written into the delivery queue; it may be sent again", "job", e.id, "error", err)
 			return
 		}
 		wait(ctx, s.backoff(failures))
 	}
 }
 
-// keepClaims shows a sign of life for each job in hand, and drops those that
-// another worker has taken over meanwhile.
-func (s *shift) keepClaims(ctx context.Context) {
-	tick := time.NewTicker(max(s.Queue.config.ClaimAfter.Std()/4, 10*time.Millisecond))
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-		s.mu.Lock()
-		places := make([]string, 0, len(s.held))
-		for place := range s.held {
-			places = append(places, place)
-		}
-		s.mu.Unlock()
-		if len(places) == 0 {
-			continue
-		}
-		mine, err := s.Queue.keep(ctx, s.consumer, places)
+// bringBack brings jobs back into the queue when their pauses are over, those of
+// other workers too.
+func (s *shift) bringBack(ctx context.Context) {
+	for ctx.Err() == nil {
+		next, err := s.Queue.wake(ctx, waitForJobs)
 		if err != nil {
-			continue // the reading side tells of it
+			next = waitForJobs // the reading side tells of it
 		}
-		s.drop(places, mine)
+		timer := time.NewTimer(next)
+		select {
+		case <-timer.C:
+		case <-s.nudged:
+		case <-ctx.Done():
+		}
+		timer.Stop()
 	}
 }
 
-// drop ends the work on those of places that are not mine any more.
-func (s *shift) drop(places, mine []string) {
-	lost := make(map[string]bool, len(places))
-	for _, place := range places {
-		lost[place] = true
-	}
-	for _, place := range mine {
-		delete(lost, place)
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for place := range lost {
-		if cancel, ok := s.held[place]; ok {
-			cancel()
-		}
+// nudge lets bringBack look when the next job is due.
+func (s *shift) nudge() {
+	select {
+	case s.nudged <- struct{}{}:
+	default:
 	}
 }
 
@@ -239,11 +234,20 @@ func (s *shift) goHome(ctx context.Context) {
 }
 
 // backoff is the pause after so many failures.
-func (s *shift) backoff(failures int) time.Duration {
-	if failures > bits.Len64(uint64(longestPause/s.pause)) {
-		return longestPause
+func (s *shift) backoff(failures int) time.Duration { return doubled(s.pause, failures, longestPause) }
+
+// doubled is the pause after so many failures, which doubles up to the longest.
+func doubled(first time.Duration, failures int, longest time.Duration) time.Duration {
+	if failures > bits.Len64(uint64(longest/first)) {
+		return longest
 	}
-	return s.pause << (failures - 1)
+	return first << (failures - 1)
+}
+
+func (s *shift) observe(kind, method, outcome string, took time.Duration) {
+	if s.Observe != nil {
+		s.Observe(kind, method, outcome, took)
+	}
 }
 
 // wait waits, but not longer than ctx.

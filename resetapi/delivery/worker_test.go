@@ -201,9 +201,9 @@ func TestFinishedJobsAreNotBegunAgain(t *testing.T) {
 	read[0].claimed = true
 	out := newOutbox()
 	w := &Worker{Queue: q, Recipients: recipients(toAlice), Channels: map[string]Channel{"email": out}, Logger: slog.New(slog.DiscardHandler)}
-	s := &shift{Worker: w, consumer: "me", pause: time.Second, senders: make(chan struct{}, 1)}
-	a := attempt{shift: s, entry: read[0], stopping: t.Context(), sent: make(map[string]bool)}
-	if a.work(t.Context()) || len(out.messages()) != 0 {
+	s := &shift{Worker: w, consumer: "me", pause: time.Second}
+	a := attempt{shift: s, entry: read[0]}
+	if a.work(t.Context()) != nil || len(out.messages()) != 0 {
 		t.Errorf("sent %v", out.messages())
 	}
 }
