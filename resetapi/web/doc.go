@@ -13,7 +13,8 @@
 //     minute: which page, a number, and keys of sentences, never a sentence and
 //     never what was typed. The next page that is shown takes it back, and says
 //     it when it is the one. It is not signed, since all that it can do is
-//     choose among our own sentences. It is the same for everyone.
+//     choose among our own sentences. It is the same for everyone, and set by
+//     every form, which makes browsers drop the pages that they keep in memory.
 //   - The recovery is in the cookie and nowhere else: no URL holds an id, a
 //     token, a code or a login. The cookie gets a new value when a recovery
 //     begins and with each proof; a value that the browser brought is never

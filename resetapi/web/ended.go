@@ -44,6 +44,6 @@ func (s *Site) giveUp(w http.ResponseWriter, r *http.Request) error {
 	if err := s.recoveries.GiveUp(r.Context(), ticket); err != nil {
 		return err
 	}
-	seeOther(w, r, pathEnded)
+	s.lead(w, r, pathEnded, 0)
 	return nil
 }

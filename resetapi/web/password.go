@@ -58,7 +58,7 @@ func (s *Site) setPassword(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	seeOther(w, r, pathOf(view.Step))
+	s.lead(w, r, pathOf(view.Step), 0)
 	return nil
 }
 

@@ -10,8 +10,8 @@ import (
 	"latchkey/resetapi/problem"
 )
 
-// What was wrong with a form is on its way to its page for at most a minute,
-// in a cookie: the page, a number and the keys of sentences, with this between.
+// What is to be said of a form is on its way for at most a minute, in a cookie:
+// the page, a number and the keys of sentences, with a separator between.
 const (
 	saidMaxAge    = 60
 	saidSeparator = "~"
@@ -21,11 +21,18 @@ const (
 // have a page say one of our own sentences, and nothing else.
 func (s *Site) saidName() string { return s.cookieName() + "-said" }
 
-// again leads from a form that was refused back to its page by GET, so that
-// going back and reloading never send the form once more. The page says once
-// what was wrong; nothing that was typed goes along.
+// again leads from a form that was refused back to its page.
 func (s *Site) again(w http.ResponseWriter, r *http.Request, number int, keys ...string) {
-	page := pageOf(r.URL.Path)
+	s.lead(w, r, pageOf(r.URL.Path), number, keys...)
+}
+
+// lead answers a form: by GET to a page, so that going back and reloading never
+// send the form once more. The page says once what the keys stand for.
+//
+// The cookie is set also where nothing is to be said: Chromium keeps pages in
+// memory in spite of no-store, with what was typed, and shows them again on
+// going back, unless a cookie changed since.
+func (s *Site) lead(w http.ResponseWriter, r *http.Request, page string, number int, keys ...string) {
 	parts := append([]string{page, strconv.Itoa(number)}, keys...)
 	s.setSaid(w, strings.Join(parts, saidSeparator), saidMaxAge)
 	seeOther(w, r, page)

@@ -83,3 +83,31 @@ func TestSaidWithoutItsField(t *testing.T) {
 		}
 	}
 }
+
+// Every form changes a cookie, so that the page it was sent from is not shown
+// again from the memory of the browser.
+func TestEveryFormChangesACookie(t *testing.T) {
+	for path, view := range map[string]recovery.View{
+		"/": sent(), "/verify/send": sent(), "/verify/code": at(recovery.StepSetPassword),
+		"/password": at(recovery.StepDone), "/give-up": at(recovery.StepEnded),
+	} {
+		b := visit(t, &fake{
+			view: view, start: begin(nil),
+			give: func(recovery.Ticket) error { return nil },
+			open: func(recovery.Method) (recovery.View, error) { return view, nil },
+			set:  func(string) (recovery.View, error) { return view, nil },
+			prove: func(ticket recovery.Ticket, _ recovery.Method, _ string) (recovery.Ticket, recovery.View, error) {
+				return ticket, view, nil
+			},
+		})
+		fields := forms[path]
+		if path == "/" {
+			fields = url.Values{"login": {"alice"}}
+		}
+		own := home[view.Step]
+		b.post(path, fields).leads(t, own)
+		if want := "__Host-latchkey-said=" + own + "~0"; b.said != want {
+			t.Errorf("%s sets %q, want %q", path, b.said, want)
+		}
+	}
+}

@@ -60,7 +60,7 @@ func (s *Site) start(w http.ResponseWriter, r *http.Request) error {
 		_ = s.recoveries.GiveUp(r.Context(), old) // it ends by itself, too
 	}
 	s.keep(w, ticket)
-	seeOther(w, r, pathOf(view.Step))
+	s.lead(w, r, pathOf(view.Step), 0)
 	return nil
 }
 

@@ -40,21 +40,27 @@ func TestStart(t *testing.T) {
 	}
 }
 
-// S12: the attributes of the cookie, and a value that the browser brought is
+// S12: the attributes of the cookies, and a value that the browser brought is
 // never taken over.
 func TestS12_Cookie(t *testing.T) {
 	for name, test := range map[string]struct {
-		insecure bool
-		want     string
+		insecure   bool
+		want, said string
 	}{
-		"https":            {false, "__Host-latchkey=NEW.FRESH; Path=/; HttpOnly; Secure; SameSite=Strict"},
-		"http on loopback": {true, "latchkey=NEW.FRESH; Path=/; HttpOnly; SameSite=Strict"},
+		"https": {
+			false, "__Host-latchkey=NEW.FRESH; Path=/; HttpOnly; Secure; SameSite=Strict",
+			"__Host-latchkey-said=/verify~0; Path=/; Max-Age=60; HttpOnly; Secure; SameSite=Strict",
+		},
+		"http on loopback": {
+			true, "latchkey=NEW.FRESH; Path=/; HttpOnly; SameSite=Strict",
+			"latchkey-said=/verify~0; Path=/; Max-Age=60; HttpOnly; SameSite=Strict",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := &fake{start: begin(nil), give: func(recovery.Ticket) error { return nil }}
 			b := visitAs(t, f, web.Config{}, web.Options{Insecure: test.insecure})
 			got := b.post("/", url.Values{"login": {"alice"}}).Header()["Set-Cookie"]
-			if diff := cmp.Diff([]string{test.want}, got); diff != "" {
+			if diff := cmp.Diff([]string{test.want, test.said}, got); diff != "" {
 				t.Error(diff)
 			}
 		})

@@ -57,7 +57,7 @@ func (s *Site) send(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	seeOther(w, r, pathOf(view.Step))
+	s.lead(w, r, pathOf(view.Step), 0)
 	return nil
 }
 
@@ -82,7 +82,7 @@ func (s *Site) prove(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	s.keep(w, proven)
-	seeOther(w, r, pathOf(view.Step))
+	s.lead(w, r, pathOf(view.Step), 0)
 	return nil
 }
 
