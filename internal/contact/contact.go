@@ -36,6 +36,7 @@ type Source string
 const (
 	Imported Source = "import"
 	Staff    Source = "staff"
+	Synced   Source = "sync"
 )
 
 // Contact is one alternate address or number in normal form.

@@ -1,11 +1,8 @@
 package contact
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"iter"
 	"sync"
 
@@ -16,11 +13,6 @@ import (
 )
 
 const (
-	// cardSchema is the version of the stored form. A binary refuses cards of
-	// a newer one instead of losing what it does not know.
-	cardSchema = 1
-	// cardPadding is what the size of a card is rounded up to.
-	cardPadding = 256
 	// batch is how many cards travel in one round trip.
 	batch = 500
 	// maxUpdates is how often a change is tried against changes by others.
@@ -50,40 +42,8 @@ func NewStore(s *store.Store, keys *keyring.Ring) *Store {
 	return &Store{store: s, keys: keys, swap: redis.NewScript(swapCard)}
 }
 
-// record is the stored form of a card.
-type record struct {
-	Schema int `json:"schema"`
-	Card
-}
-
 func (s *Store) key(directory, person string) string {
 	return store.Card(s.keys.Index("card", directory, person))
-}
-
-func (s *Store) seal(c Card) (key string, sealed []byte, err error) {
-	text, err := json.Marshal(record{cardSchema, c})
-	if err != nil {
-		return "", nil, fmt.Errorf("encode a contact card: %w", err)
-	}
-	short := -len(text) & (cardPadding - 1)
-	text = append(text, bytes.Repeat([]byte{' '}, short)...)
-	key = s.key(c.Directory, c.Person)
-	return key, s.keys.Seal(keyring.Contacts, text, key), nil
-}
-
-func (s *Store) open(key string, sealed []byte) (Card, error) {
-	text, err := s.keys.Open(keyring.Contacts, sealed, key)
-	if err != nil {
-		return Card{}, fmt.Errorf("%w: %w", ErrCardUnreadable, err)
-	}
-	var r record
-	if err := json.Unmarshal(text, &r); err != nil {
-		return Card{}, ErrCardUnreadable // the decoder's text might quote the card
-	}
-	if r.Schema > cardSchema {
-		return Card{}, ErrNewerCard
-	}
-	return r.Card, nil
 }
 
 // Get returns the card of a person, or [ErrNoCard].
@@ -94,7 +54,11 @@ func (s *Store) Get(ctx context.Context, directory, person string) (Card, error)
 
 func (s *Store) get(ctx context.Context, directory, person string) (card Card, sealed []byte, err error) {
 	key := s.key(directory, person)
-	sealed, err = s.store.Get(ctx, key).Bytes()
+	return s.opened(key, s.store.Get(ctx, key))
+}
+
+func (s *Store) opened(key string, read *redis.StringCmd) (card Card, sealed []byte, err error) {
+	sealed, err = read.Bytes()
 	if errors.Is(err, redis.Nil) {
 		return Card{}, nil, ErrNoCard
 	}
@@ -152,13 +116,9 @@ func (s *Store) Update(ctx context.Context, directory, person string, change fun
 		if err := change(&card); err != nil {
 			return err
 		}
-		card.Directory, card.Person = directory, person
-		key, sealed, err := s.seal(card)
+		key, sealed, err := s.replacement(directory, person, card)
 		if err != nil {
 			return err
-		}
-		if len(card.Contacts) == 0 {
-			sealed = nil
 		}
 		done, err := s.swap.Run(ctx, s.store, []string{key}, old, sealed).Bool()
 		if err != nil {
@@ -171,6 +131,81 @@ func (s *Store) Update(ctx context.Context, directory, person string, change fun
 	return ErrBusy
 }
 
+// UpdateAll changes the cards of many people as Update does, in two round trips
+// for each batch. change gets the position of a person in the list and their
+// card, empty where there is none, and tells whether to write what it made of
+// it; it may be called again for the same person. A card that does not open
+// does not keep the others back: UpdateAll tells of it at the end.
+func (s *Store) UpdateAll(ctx context.Context, directory string, persons []string, change func(i int, c *Card) bool) error {
+	var unreadable unreadable
+	for first := 0; first < len(persons); first += batch {
+		some := persons[first:min(first+batch, len(persons))]
+		err := s.updateBatch(ctx, directory, some, func(i int, c *Card) bool { return change(first+i, c) }, &unreadable)
+		if err != nil {
+			return err
+		}
+	}
+	return unreadable.err()
+}
+
+// errUnchanged ends an update that has nothing to write.
+var errUnchanged = errors.New("unchanged")
+
+func (s *Store) updateBatch(ctx context.Context, directory string, persons []string, change func(int, *Card) bool, bad *unreadable) error {
+	gets, sets := s.store.Pipeline(), s.store.Pipeline()
+	read, written := make([]*redis.StringCmd, len(persons)), make([]*redis.Cmd, len(persons))
+	for i, person := range persons {
+		read[i] = gets.Get(ctx, s.key(directory, person))
+	}
+	if _, err := gets.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) {
+		return store.Unavailable(err)
+	}
+	for i, person := range persons {
+		card, old, err := s.opened(s.key(directory, person), read[i])
+		switch {
+		case errors.Is(err, store.ErrUnavailable):
+			return err
+		case err != nil && !errors.Is(err, ErrNoCard):
+			bad.add(s.key(directory, person), err)
+			continue
+		case !change(i, &card):
+			continue
+		}
+		key, sealed, err := s.replacement(directory, person, card)
+		if err != nil {
+			return err
+		}
+		written[i] = s.swap.Eval(ctx, sets, []string{key}, old, sealed)
+	}
+	if sets.Len() == 0 {
+		return nil
+	}
+	if _, err := sets.Exec(ctx); err != nil {
+		return store.Unavailable(err)
+	}
+	for i, person := range persons {
+		if written[i] == nil {
+			continue
+		}
+		if done, err := written[i].Bool(); err != nil {
+			return store.Unavailable(err)
+		} else if done {
+			continue
+		}
+		// Somebody else was faster with this one.
+		err := s.Update(ctx, directory, person, func(c *Card) error {
+			if !change(i, c) {
+				return errUnchanged
+			}
+			return nil
+		})
+		if err != nil && !errors.Is(err, errUnchanged) {
+			return err
+		}
+	}
+	return nil
+}
+
 // Each calls f with every card once, in no order. A card that does not open
 // does not keep the others back: Each tells of it at the end.
 func (s *Store) Each(ctx context.Context, f func(Card) error) error {
@@ -179,9 +214,9 @@ func (s *Store) Each(ctx context.Context, f func(Card) error) error {
 		err := cluster.ForEachMaster(ctx, func(ctx context.Context, master *redis.Client) error {
 			return w.node(ctx, master)
 		})
-		return errors.Join(err, w.summary())
+		return errors.Join(err, w.unreadable.err())
 	}
-	return errors.Join(w.node(ctx, s.store), w.summary())
+	return errors.Join(w.node(ctx, s.store), w.unreadable.err())
 }
 
 // All is Each as an iterator; an error ends it.
@@ -207,8 +242,7 @@ type walk struct {
 
 	mu         sync.Mutex
 	seen       map[string]struct{} // SCAN may return a key twice
-	unreadable int
-	first      error
+	unreadable unreadable
 }
 
 func (w *walk) node(ctx context.Context, node redis.Cmdable) error {
@@ -259,17 +293,8 @@ func (w *walk) visit(key string, sealed []byte) error {
 	w.seen[key] = struct{}{}
 	card, err := w.store.open(key, sealed)
 	if err != nil {
-		if w.unreadable++; w.first == nil {
-			w.first = fmt.Errorf("%s: %w", key, err)
-		}
+		w.unreadable.add(key, err)
 		return nil
 	}
 	return w.f(card)
-}
-
-func (w *walk) summary() error {
-	if w.first == nil {
-		return nil
-	}
-	return fmt.Errorf("%d contact cards cannot be read, the first is %w", w.unreadable, w.first)
 }

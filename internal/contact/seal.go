@@ -1,0 +1,78 @@
+package contact
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+
+	"latchkey/internal/keyring"
+)
+
+const (
+	// cardSchema is the version of the stored form. A binary refuses cards of
+	// a newer one instead of losing what it does not know.
+	cardSchema = 1
+	// cardPadding is what the size of a card is rounded up to.
+	cardPadding = 256
+)
+
+// record is the stored form of a card.
+type record struct {
+	Schema int `json:"schema"`
+	Card
+}
+
+func (s *Store) seal(c Card) (key string, sealed []byte, err error) {
+	text, err := json.Marshal(record{cardSchema, c})
+	if err != nil {
+		return "", nil, fmt.Errorf("encode a contact card: %w", err)
+	}
+	short := -len(text) & (cardPadding - 1)
+	text = append(text, bytes.Repeat([]byte{' '}, short)...)
+	key = s.key(c.Directory, c.Person)
+	return key, s.keys.Seal(keyring.Contacts, text, key), nil
+}
+
+func (s *Store) open(key string, sealed []byte) (Card, error) {
+	text, err := s.keys.Open(keyring.Contacts, sealed, key)
+	if err != nil {
+		return Card{}, fmt.Errorf("%w: %w", ErrCardUnreadable, err)
+	}
+	var r record
+	if err := json.Unmarshal(text, &r); err != nil {
+		return Card{}, ErrCardUnreadable // the decoder's text might quote the card
+	}
+	if r.Schema > cardSchema {
+		return Card{}, ErrNewerCard
+	}
+	return r.Card, nil
+}
+
+// replacement is what a changed card becomes in Redis; nothing for one without
+// contacts.
+func (s *Store) replacement(directory, person string, c Card) (key string, sealed []byte, err error) {
+	c.Directory, c.Person = directory, person
+	if len(c.Contacts) == 0 {
+		return s.key(directory, person), nil, nil
+	}
+	return s.seal(c)
+}
+
+// unreadable counts cards that do not open.
+type unreadable struct {
+	cards int
+	first error
+}
+
+func (u *unreadable) add(key string, err error) {
+	if u.cards++; u.first == nil {
+		u.first = fmt.Errorf("%s: %w", key, err)
+	}
+}
+
+func (u *unreadable) err() error {
+	if u.first == nil {
+		return nil
+	}
+	return fmt.Errorf("%d contact cards cannot be read, the first is %w", u.cards, u.first)
+}
