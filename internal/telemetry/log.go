@@ -1,9 +1,11 @@
 // Package telemetry owns what Latchkey tells its operator while it runs: logs
-// as JSON lines (log/slog), with whatever could be a secret taken out.
+// as JSON lines (log/slog), with whatever could be a secret taken out, and
+// counters for Prometheus.
 //
 // The first defense is that nobody logs a secret, a contact or what a person
 // typed. The second is here: an attribute whose name says that it is one is
-// replaced, wherever it comes from.
+// replaced, wherever it comes from. Labels of metrics come from the program and
+// its configuration only.
 package telemetry
 
 import (
@@ -15,8 +17,9 @@ import (
 	"latchkey/internal/setting"
 )
 
-// NewLogger returns a logger that writes JSON lines.
-func NewLogger(w io.Writer, level slog.Level) *slog.Logger {
+// NewLogger returns a logger that writes JSON lines. A [slog.LevelVar] lets the
+// level change while it is in use.
+func NewLogger(w io.Writer, level slog.Leveler) *slog.Logger {
 	return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level, ReplaceAttr: redact}))
 }
 
