@@ -1,0 +1,164 @@
+package ldapsync
+
+import (
+	"context"
+	"crypto/sha256"
+	"slices"
+	"time"
+
+	"latchkey/internal/contact"
+	"latchkey/internal/directory"
+)
+
+// digest stands for a person or a contact where only sameness counts.
+type digest [16]byte
+
+func digestOf(text string) digest {
+	sum := sha256.Sum256([]byte(text))
+	return digest(sum[:16])
+}
+
+// removal is a person some of whose contacts the directory no longer has, and
+// those that it has.
+type removal struct {
+	person string
+	values []value
+}
+
+// pass is one reading of the whole directory.
+type pass struct {
+	*Syncer
+	mapping mapping
+	began   time.Time
+	// now is the time that new contacts get.
+	now    time.Time
+	report Report
+
+	seen    map[digest]struct{}
+	holders map[digest]int32
+	// removals wait until everyone was seen; no more are kept than may happen.
+	removals []removal
+	// ofPeople and ofContacts were synchronized before.
+	ofPeople, ofContacts int
+}
+
+func newPass(s *Syncer, now time.Time) *pass {
+	return &pass{
+		Syncer: s, mapping: mapping{s.Config, s.Rules}, began: now, now: now.UTC().Truncate(time.Second),
+		report: Report{Directory: s.Config.Directory, DryRun: s.DryRun, Reasons: make(map[string]int), Rejections: []Rejection{}},
+		seen:   make(map[digest]struct{}), holders: make(map[digest]int32),
+	}
+}
+
+// take brings a page of entries into cards.
+func (p *pass) take(ctx context.Context, page directory.Page) error {
+	var persons []string
+	var values [][]value
+	for _, entry := range page.Entries {
+		if entry.ID.IsZero() {
+			p.report.Unidentified++
+			continue
+		}
+		person := entry.ID.String()
+		// An entry that is moved while pages are read may come twice.
+		if _, twice := p.seen[digestOf(person)]; twice {
+			continue
+		}
+		p.seen[digestOf(person)] = struct{}{}
+		found, refused := p.mapping.contacts(entry)
+		p.report.reject(person, refused)
+		p.count(found)
+		persons, values = append(persons, person), append(values, found)
+	}
+	if err := p.write(ctx, persons, values); err != nil {
+		return err
+	}
+	if p.Progress != nil {
+		p.Progress(Progress{People: p.report.People, Estimate: page.Estimate, Elapsed: time.Since(p.began)})
+	}
+	return nil
+}
+
+func (p *pass) count(found []value) {
+	p.report.People++
+	p.report.Contacts += len(found)
+	if len(found) > 0 {
+		p.report.WithContacts++
+	}
+	for _, v := range found {
+		p.holders[digestOf(string(v.kind)+" "+v.text)]++
+	}
+}
+
+// outcome is what a card asks for.
+type outcome struct {
+	// readable is false for a card that does not open.
+	readable bool
+	write    bool
+	// before counts the synchronized contacts, lost those without successor.
+	before, lost int
+	empty        bool
+}
+
+func (p *pass) write(ctx context.Context, persons []string, values [][]value) error {
+	outcomes := make([]outcome, len(persons))
+	err := p.Cards.UpdateAll(ctx, p.Config.Directory, persons, func(i int, c *contact.Card) bool {
+		outcomes[i] = p.change(c, values[i])
+		return outcomes[i].write && !p.DryRun
+	})
+	if err := readable(err); err != nil {
+		return err
+	}
+	for i, o := range outcomes {
+		switch {
+		case !o.readable:
+			p.report.Unreadable++
+		case o.lost > 0:
+			p.missing(removal{persons[i], values[i]}, o.lost, o.empty)
+		case o.write:
+			p.report.Written++
+		default:
+			p.report.Unchanged++
+		}
+		p.ofContacts += o.before
+		if o.before > 0 {
+			p.ofPeople++
+		}
+	}
+	return nil
+}
+
+// change puts the values of an entry into the card. A card that would have
+// fewer contacts of a kind than before waits for the end of the pass.
+func (p *pass) change(c *contact.Card, values []value) outcome {
+	next := replaced(c.Contacts, values, p.now)
+	o := outcome{readable: true}
+	after := 0
+	for _, kind := range []contact.Kind{contact.Email, contact.Mobile} {
+		old, left := synced(c.Contacts, kind), synced(next, kind)
+		o.before += old
+		o.lost += max(0, old-left)
+		after += left
+	}
+	o.empty = after == 0
+	if o.lost > 0 || slices.EqualFunc(c.Contacts, next, same) {
+		return o
+	}
+	c.Contacts, o.write = next, true
+	return o
+}
+
+func same(a, b contact.Contact) bool {
+	return a.Kind == b.Kind && a.Value == b.Value && a.Source == b.Source && a.AddedAt.Equal(b.AddedAt)
+}
+
+// missing notes contacts that the directory no longer has.
+func (p *pass) missing(r removal, contacts int, none bool) {
+	p.report.Missing += contacts
+	if none {
+		p.report.MissingPeople++
+	}
+	if p.report.Missing <= max(p.Config.MaxRemovals, p.AllowRemovals) {
+		p.removals = append(p.removals, r)
+	}
+}

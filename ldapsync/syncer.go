@@ -1,0 +1,133 @@
+package ldapsync
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"latchkey/internal/contact"
+	"latchkey/internal/directory"
+	"latchkey/internal/store"
+)
+
+// Syncer brings the contacts of one directory into cards.
+type Syncer struct {
+	Config Config
+	// Rules are what may be a contact.
+	Rules  contact.Config
+	Source Source
+	Cards  Cards
+	// DryRun writes nothing.
+	DryRun bool
+	// AllowRemovals, if not 0, stands for max_removals and the percentage this
+	// time: so many contacts may be removed.
+	AllowRemovals int
+	// Progress is called after each page; it may be nil.
+	Progress func(Progress)
+}
+
+// Run makes one pass over the directory. The report tells what was done also
+// where an error ends it: [ErrIncomplete], [ErrNobody], [TooManyError] or
+// store.ErrUnavailable. Running again is always safe; whatever is in order
+// already is not written.
+func (s *Syncer) Run(ctx context.Context) (Report, error) {
+	p := newPass(s, time.Now())
+	err := p.run(ctx)
+	p.report.share(p.holders)
+	p.report.Seconds = time.Since(p.began).Seconds()
+	return p.report, err
+}
+
+func (p *pass) run(ctx context.Context) error {
+	query := directory.Query{Filter: p.Config.Filter, Attributes: p.mapping.attributes(), PageSize: p.Config.PageSize}
+	if err := p.Source.EachPage(ctx, query, func(page directory.Page) error { return p.take(ctx, page) }); err != nil {
+		return fmt.Errorf("%w: %w", ErrIncomplete, err)
+	}
+	if n := p.report.Unidentified; n > 0 {
+		return fmt.Errorf("%w: %d entries do not show their permanent id to the service account", ErrIncomplete, n)
+	}
+	p.report.Complete = true
+	if p.report.People == 0 {
+		return ErrNobody
+	}
+	if err := p.findGone(ctx); err != nil {
+		return err
+	}
+	if err := p.judgeRemovals(); err != nil {
+		return err
+	}
+	return p.remove(ctx)
+}
+
+// findGone looks for synchronized contacts of people who were not seen.
+func (p *pass) findGone(ctx context.Context) error {
+	err := p.Cards.Each(ctx, func(c contact.Card) error {
+		n := synced(c.Contacts, contact.Email) + synced(c.Contacts, contact.Mobile)
+		if c.Directory != p.Config.Directory || n == 0 {
+			return nil
+		}
+		if _, seen := p.seen[digestOf(c.Person)]; seen {
+			return nil
+		}
+		p.ofPeople++
+		p.ofContacts += n
+		p.missing(removal{person: c.Person}, n, true)
+		return nil
+	})
+	return readable(err)
+}
+
+// judgeRemovals refuses to remove more than one run may (S52).
+func (p *pass) judgeRemovals() error {
+	tooMany := p.report.Missing > p.AllowRemovals
+	if p.AllowRemovals == 0 {
+		tooMany = p.over(p.report.Missing, p.ofContacts) || p.over(p.report.MissingPeople, p.ofPeople)
+	}
+	if !tooMany {
+		return nil
+	}
+	return &TooManyError{
+		Contacts: p.report.Missing, People: p.report.MissingPeople, OfContacts: p.ofContacts, OfPeople: p.ofPeople,
+	}
+}
+
+func (p *pass) over(n, of int) bool {
+	const percent = 100
+	return n > p.Config.MaxRemovals || n*percent > of*p.Config.MaxRemovalsPercent
+}
+
+// remove takes out of the cards what the directory no longer has. Each card is
+// read again: others may have changed it meanwhile.
+func (p *pass) remove(ctx context.Context) error {
+	if p.DryRun {
+		return nil
+	}
+	persons := make([]string, len(p.removals))
+	for i, r := range p.removals {
+		persons[i] = r.person
+	}
+	removed := make([]int, len(persons))
+	err := p.Cards.UpdateAll(ctx, p.Config.Directory, persons, func(i int, c *contact.Card) bool {
+		before := len(c.Contacts)
+		c.Contacts = replaced(c.Contacts, p.removals[i].values, p.now)
+		removed[i] = before - len(c.Contacts)
+		return true
+	})
+	for _, n := range removed {
+		p.report.Removed += n
+	}
+	return readable(err)
+}
+
+// readable drops an error that only tells of cards that do not open. They stay
+// as they are; the pass counts them.
+func readable(err error) error {
+	if errors.Is(err, store.ErrUnavailable) {
+		return err
+	}
+	if errors.Is(err, contact.ErrCardUnreadable) || errors.Is(err, contact.ErrNewerCard) {
+		return nil
+	}
+	return err
+}
