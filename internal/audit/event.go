@@ -1,0 +1,121 @@
+package audit
+
+import (
+	"strings"
+	"time"
+	"unicode"
+)
+
+// The kinds of events that the halves record.
+const (
+	// RecoveryStarted: somebody began a recovery.
+	RecoveryStarted = "recovery_started"
+	// LookedUp: the typed login was looked up; the outcome is found or decoy.
+	LookedUp = "looked_up"
+	// ChallengeOpened: a code was asked for.
+	ChallengeOpened = "challenge_opened"
+	// CodeSent: a code was handed to a channel; the outcome is sent or failed.
+	CodeSent = "code_sent"
+	// Guessed: a code was submitted; the outcome is right or wrong.
+	Guessed = "guessed"
+	// WriteIntended: a password is about to be written.
+	WriteIntended = "write_intended"
+	// WriteEnded: what became of it; the outcome is the directory's.
+	WriteEnded = "write_ended"
+	// RecoveryEnded: a recovery ended without a new password.
+	RecoveryEnded = "recovery_ended"
+	// Unlocked: the account was unlocked with the reset.
+	Unlocked = "unlocked"
+	// NoticeSent: a notice was handed to a channel.
+	NoticeSent = "notice_sent"
+	// SupportRequested: somebody asked support for help.
+	SupportRequested = "support_requested"
+	// ContactsChanged: a contact card was changed; the reason says from where.
+	ContactsChanged = "contacts_changed"
+	// Frozen and Unfrozen: all resets were stopped, or allowed again.
+	Frozen   = "frozen"
+	Unfrozen = "unfrozen"
+	// KeysRotated: the keyring has a new version.
+	KeysRotated = "keys_rotated"
+)
+
+// The kinds that the log makes itself.
+const (
+	// Throttled: a limit turned attempts away; the reason is its name and the
+	// count is how many since the last such line.
+	Throttled = "throttled"
+	// Started and Stopped: an instance opened and closed its log. A start
+	// without a stop before it means a crash.
+	Started = "audit_started"
+	Stopped = "audit_stopped"
+	// Torn: the end of the file was cut after a crash; the count is in bytes.
+	Torn = "audit_torn"
+	// Resumed: writing works again; the count is how many Records were refused.
+	Resumed = "audit_resumed"
+	// Dropped: the count says how many Notes were lost while writing failed.
+	Dropped = "audit_dropped"
+	// Expired: lines up to the number in through were older than the retention
+	// and are removed.
+	Expired = "audit_expired"
+)
+
+// Event is something that happened. It holds ids, never logins or contacts.
+type Event struct {
+	Kind      string `json:"kind"`
+	Recovery  string `json:"recovery,omitempty"`
+	Directory string `json:"directory,omitempty"`
+	// Person is the permanent id, in the text form of directory.ID.
+	Person string `json:"person,omitempty"`
+	Method string `json:"method,omitempty"`
+	// Outcome and Reason are fixed words.
+	Outcome   string `json:"outcome,omitempty"`
+	Reason    string `json:"reason,omitempty"`
+	RequestID string `json:"request_id,omitempty"`
+	// Network is the network of the client: /24, or /48 for IPv6.
+	Network string `json:"network,omitempty"`
+}
+
+// Line is an event in the chain.
+type Line struct {
+	// Sequence counts from 1 over all files.
+	Sequence uint64    `json:"sequence"`
+	Time     time.Time `json:"time"`
+	Instance string    `json:"instance"`
+	Event
+	// Count and Through belong to kinds that the log makes itself.
+	Count   uint64 `json:"count,omitempty"`
+	Through uint64 `json:"through,omitempty"`
+	// Previous is the hash of the line before, in hexadecimal.
+	Previous string `json:"previous"`
+	// Hash is SHA-256 over the bytes of the line that stand before it.
+	Hash string `json:"hash,omitempty"`
+	// MAC is a keyed MAC of Hash.
+	MAC []byte `json:"mac,omitempty"`
+}
+
+// maxText is the longest text of an event, in bytes: a request id comes from
+// outside, and a line must not grow with it.
+const maxText = 256
+
+// cleaned returns the event with every text as text of bounded length.
+func (e Event) cleaned() Event {
+	for _, text := range []*string{
+		&e.Kind, &e.Recovery, &e.Directory, &e.Person, &e.Method, &e.Outcome, &e.Reason, &e.RequestID, &e.Network,
+	} {
+		*text = clean(*text)
+	}
+	return e
+}
+
+func clean(text string) string {
+	text = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(text, ""))
+	if len(text) > maxText {
+		text = strings.ToValidUTF8(text[:maxText], "")
+	}
+	return text
+}

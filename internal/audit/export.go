@@ -1,0 +1,56 @@
+package audit
+
+import (
+	"encoding/csv"
+	"fmt"
+	"io"
+	"iter"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// columns are those of the CSV form.
+var columns = []string{
+	"time", "instance", "sequence", "kind", "recovery", "directory", "person", "method", "outcome", "reason",
+	"request_id", "network", "count", "through", "previous", "hash",
+}
+
+// WriteCSV writes lines with a header. Cells that a spreadsheet would take for
+// a formula have an apostrophe in front.
+func WriteCSV(w io.Writer, lines iter.Seq2[Line, error]) error {
+	out := csv.NewWriter(w)
+	out.UseCRLF = true
+	if err := out.Write(columns); err != nil {
+		return fmt.Errorf("write the audit: %w", err)
+	}
+	for line, err := range lines {
+		if err != nil {
+			return err
+		}
+		if err := out.Write(line.cells()); err != nil {
+			return fmt.Errorf("write the audit: %w", err)
+		}
+	}
+	out.Flush()
+	return out.Error()
+}
+
+func (l Line) cells() []string {
+	number := func(n uint64) string {
+		if n == 0 {
+			return ""
+		}
+		return strconv.FormatUint(n, 10)
+	}
+	cells := []string{
+		l.Time.Format(time.RFC3339Nano), l.Instance, number(l.Sequence), l.Kind, l.Recovery, l.Directory, l.Person, l.Method,
+		l.Outcome, l.Reason, l.RequestID, l.Network, number(l.Count), number(l.Through), l.Previous, l.Hash,
+	}
+	for i, cell := range cells {
+		if cell != "" && strings.Contains("=+-@\t\r\n'", cell[:1]) {
+			cells[i] = "'" + cell
+		}
+	}
+	return cells
+}
