@@ -59,12 +59,22 @@ const (
 	StartsPerNetwork = "starts_per_network"
 	// StartsPerLogin: recoveries begun for one typed login.
 	StartsPerLogin = "starts_per_login"
+	// StartsPerDevice: recoveries begun by one known device, which do not count
+	// against the login that was typed.
+	StartsPerDevice = "starts_per_device"
 	// Starts: recoveries begun in all.
 	Starts = "starts"
 	// StartsPerPerson: beyond it a recovery is silently a decoy.
 	StartsPerPerson = "starts_per_person"
 	// CodesPerAddress: codes submitted from one address.
 	CodesPerAddress = "codes_per_address"
+	// WrongCodesAlarm: wrong codes of real accounts in all, beyond which the
+	// operator is told.
+	WrongCodesAlarm = "wrong_codes_alarm"
+	// WrongCodes: the same, beyond which strict mode begins.
+	WrongCodes = "wrong_codes"
+	// StrictMessages: messages to one contact in strict mode.
+	StrictMessages = "strict_messages"
 	// MessagesPerContact: beyond it nothing is sent, silently.
 	MessagesPerContact = "messages_per_contact"
 )
@@ -77,9 +87,13 @@ func Defaults() map[string]Limit {
 		StartsPerAddress:   {[]Rate{{10, 10 * minute}, {30, hour}}},
 		StartsPerNetwork:   {[]Rate{{150, hour}}},
 		StartsPerLogin:     {[]Rate{{10, hour}, {20, day}}},
+		StartsPerDevice:    {[]Rate{{5, hour}, {10, day}}},
 		Starts:             {[]Rate{{3000, hour}}},
 		StartsPerPerson:    {[]Rate{{5, hour}, {10, day}}},
 		CodesPerAddress:    {[]Rate{{30, 10 * minute}}},
+		WrongCodesAlarm:    {[]Rate{{200, hour}}},
+		WrongCodes:         {[]Rate{{1000, hour}}},
+		StrictMessages:     {[]Rate{{1, hour}}},
 		MessagesPerContact: {[]Rate{{3, 10 * minute}, {5, hour}, {10, day}}},
 	}
 }

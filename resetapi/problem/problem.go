@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"time"
 
+	"latchkey/internal/audit"
 	"latchkey/internal/directory"
 	"latchkey/internal/store"
 	"latchkey/resetapi/recovery"
@@ -145,7 +146,8 @@ func fromSentinel(err error) Problem {
 		return Of(TooSoon, "Wait for the code that was sent, it may take a minute.")
 	case errors.Is(err, recovery.ErrNoMoreCodes):
 		return Of(NoMoreCodes, "Use the last code that was sent, or start again.")
-	case errors.Is(err, store.ErrUnavailable), errors.Is(err, directory.ErrUnavailable), errors.Is(err, recovery.ErrBusy):
+	case errors.Is(err, store.ErrUnavailable), errors.Is(err, directory.ErrUnavailable), errors.Is(err, recovery.ErrBusy),
+		errors.Is(err, recovery.ErrFrozen), errors.Is(err, audit.ErrUnwritable):
 		p := Of(Unavailable, "Nothing was changed. Try again in a moment.")
 		p.RetryAfter = 5 * time.Second
 		return p

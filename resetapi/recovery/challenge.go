@@ -7,8 +7,9 @@ import (
 	"fmt"
 	"slices"
 
+	"latchkey/internal/audit"
 	"latchkey/internal/contact"
-	"latchkey/internal/ratelimit"
+	"latchkey/internal/crash"
 	"latchkey/resetapi/delivery"
 )
 
@@ -20,6 +21,9 @@ import (
 func (s *Service) Open(ctx context.Context, t Ticket, m Method) (View, error) {
 	old, err := s.holder(ctx, t)
 	if err != nil {
+		return View{}, err
+	}
+	if err := s.thawed(ctx); err != nil {
 		return View{}, err
 	}
 	id := rand.Text()
@@ -35,7 +39,9 @@ func (s *Service) Open(ctx context.Context, t Ticket, m Method) (View, error) {
 	if err != nil {
 		return View{}, err
 	}
+	crash.Here("challenge stored")
 	s.Logger.InfoContext(ctx, "challenge opened", "recovery", old.ID, "method", m)
+	s.Audit.Note(audit.Event{Kind: audit.ChallengeOpened, Recovery: old.ID, Method: string(m)})
 	return next.view(next.now, s.Config), nil
 }
 
@@ -49,8 +55,12 @@ func (s *Service) queue(j delivery.Job) saver {
 }
 
 // Recipients decides, when a job is about to be sent, who gets it: nobody when
-// the recovery is a decoy, has ended, or has another challenge by now.
+// the recovery has ended or has another challenge by now. Behind a decoy there
+// may be a person who may not reset; they get the truth instead of the code.
 func (s *Service) Recipients(ctx context.Context, j delivery.Job) ([]delivery.Message, error) {
+	if j.Kind == delivery.KindNotice {
+		return s.noticed(ctx, j)
+	}
 	if err := s.lookup(ctx, j.Recovery); err != nil && !errors.Is(err, ErrNoRecovery) {
 		return nil, err
 	}
@@ -64,21 +74,26 @@ func (s *Service) Recipients(ctx context.Context, j delivery.Job) ([]delivery.Me
 	if r.State == Started {
 		return nil, fmt.Errorf("the look-up of recovery %s is not done", r.ID)
 	}
-	stands := r.Subject
+	current := r.State == Gating && r.Challenge != nil && r.Challenge.ID == j.Challenge && r.now.Before(r.Challenge.ExpiresAt)
+	switch {
+	case !current:
+		return nil, nil
+	case r.Refused != nil:
+		return s.refused(ctx, r, j)
+	}
 	card, err := s.Contacts.Get(ctx, r.who().Directory, r.who().Person)
 	if err != nil && !errors.Is(err, contact.ErrNoCard) {
 		return nil, err
 	}
-	current := r.State == Gating && !r.Decoy && r.Challenge != nil && r.Challenge.ID == j.Challenge &&
-		r.now.Before(r.Challenge.ExpiresAt) && slices.Contains(r.Required.Methods, Method(j.Method))
-	if !current || card.Version() != stands.Contacts {
+	if r.Decoy || card.Version() != r.Subject.Contacts || !slices.Contains(r.Required.Methods, Method(j.Method)) {
 		return nil, nil
 	}
-	return s.address(ctx, r, card, j)
+	return s.address(ctx, r, card, j, nil)
 }
 
-// address writes one message to each contact that has a budget for it.
-func (s *Service) address(ctx context.Context, r stored, card contact.Card, j delivery.Job) ([]delivery.Message, error) {
+// address writes one message to each contact that has a budget for it; adapt
+// changes what it says.
+func (s *Service) address(ctx context.Context, r stored, card contact.Card, j delivery.Job, adapt func(*delivery.Message)) ([]delivery.Message, error) {
 	var messages []delivery.Message
 	for _, c := range card.Of(kind(Method(j.Method))) {
 		paid, err := s.pay(ctx, j.Challenge, c)
@@ -89,10 +104,14 @@ func (s *Service) address(ctx context.Context, r stored, card contact.Card, j de
 			s.Logger.WarnContext(ctx, "a contact had too many messages; this one is not sent", "recovery", r.ID, "contact", c)
 			continue
 		}
-		messages = append(messages, delivery.Message{
+		message := delivery.Message{
 			Kind: j.Kind, To: c.Value, Code: j.Code, Login: r.Subject.Login,
 			ValidFor: r.Challenge.ExpiresAt.Sub(r.now), Language: j.Language,
-		})
+		}
+		if adapt != nil {
+			adapt(&message)
+		}
+		messages = append(messages, message)
 	}
 	return messages, nil
 }
@@ -104,7 +123,11 @@ func (s *Service) pay(ctx context.Context, challenge string, c contact.Contact) 
 	if paid, err := s.Store.paid(ctx, challenge, of); paid || err != nil {
 		return paid, err
 	}
-	decision, err := s.Limits.Take(ctx, ratelimit.Budget{Limit: ratelimit.MessagesPerContact, Of: of})
+	budgets, err := s.messageBudgets(ctx, c)
+	if err != nil {
+		return false, err
+	}
+	decision, err := s.Limits.Take(ctx, budgets...)
 	if err != nil || !decision.Allowed {
 		return false, err
 	}

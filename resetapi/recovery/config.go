@@ -39,6 +39,9 @@ type Config struct {
 	LookupWorkers int `toml:"lookup_workers"`
 	// LookupJitter is the longest random wait before a look-up; default 50ms.
 	LookupJitter setting.Duration `toml:"lookup_jitter"`
+	// WriteTimeout bounds everything between the claim on a write and its
+	// outcome; default 25s, which the directory's own timeouts stay below.
+	WriteTimeout setting.Duration `toml:"write_timeout"`
 	// SettleFor is how long a write of unknown outcome is tested with the new
 	// password; default 30s, the longest that it is kept in memory.
 	SettleFor setting.Duration `toml:"settle_for"`
@@ -56,7 +59,7 @@ func Defaults() Config {
 		CodeLifetime: setting.Duration(10 * time.Minute), ResendAfter: setting.Duration(30 * time.Second),
 		CodesPerGate: 3, GuessesPerCode: 5, GuessesPerRecovery: 5, GuessesPerDay: 10, GuessesInARow: 50,
 		RefusalsPerRecovery: 5, LookupQueue: 1000, LookupWorkers: 4,
-		LookupJitter: setting.Duration(50 * time.Millisecond),
+		LookupJitter: setting.Duration(50 * time.Millisecond), WriteTimeout: setting.Duration(25 * time.Second),
 		SettleFor:    setting.Duration(30 * time.Second), SettleEvery: setting.Duration(10 * time.Second),
 		Retention: setting.Duration(24 * time.Hour),
 	}

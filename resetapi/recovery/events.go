@@ -20,14 +20,15 @@ func (e Found) apply(r *Record, _ time.Time, _ Config) error {
 }
 
 // NotFound makes the recovery a decoy: nobody was found, or somebody who may
-// not reset. Nothing that can be seen from outside changes.
-type NotFound struct{}
+// not reset and, where Refused is set, is told so by message. Nothing that can
+// be seen from outside changes.
+type NotFound struct{ Refused *Refused }
 
-func (NotFound) apply(r *Record, _ time.Time, _ Config) error {
+func (e NotFound) apply(r *Record, _ time.Time, _ Config) error {
 	if r.State != Started {
 		return ErrNotNow
 	}
-	r.State, r.Decoy = Gating, true
+	r.State, r.Decoy, r.Refused = Gating, true, e.Refused
 	return nil
 }
 

@@ -19,6 +19,7 @@ func (c Config) Faults() []setting.Fault {
 		{"code_lifetime", c.CodeLifetime, time.Second, 10 * time.Minute},
 		{"resend_after", c.ResendAfter, 0, 10 * time.Minute},
 		{"lookup_jitter", c.LookupJitter, 0, time.Second},
+		{"write_timeout", c.WriteTimeout, time.Second, time.Minute},
 		{"settle_for", c.SettleFor, time.Second, 30 * time.Second},
 		{"settle_every", c.SettleEvery, 100 * time.Millisecond, 30 * time.Second},
 		{"retention", c.Retention, time.Minute, 30 * 24 * time.Hour},

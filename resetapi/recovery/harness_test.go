@@ -11,6 +11,7 @@ import (
 
 	"github.com/alicebob/miniredis/v2"
 
+	"latchkey/internal/audit"
 	"latchkey/internal/contact"
 	"latchkey/internal/directory"
 	"latchkey/internal/keyring"
@@ -32,9 +33,53 @@ type harness struct {
 	cards fakeCards
 	// codes are the codes that were made, by challenge; whoever reads them
 	// holds the person's mailbox.
-	codes sync.Map
-	jobs  chan delivery.Job
+	codes  sync.Map
+	jobs   chan delivery.Job
+	frozen fakeSwitch
+	audit  fakeAudit
 }
+
+type fakeSwitch bool
+
+func (f *fakeSwitch) Frozen(context.Context) (string, bool, error) { return "", bool(*f), nil }
+
+// fakeAudit keeps events, or says that it cannot.
+type fakeAudit struct {
+	mu     sync.Mutex
+	err    error
+	events []audit.Event
+}
+
+func (a *fakeAudit) Record(_ context.Context, e audit.Event) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.err != nil {
+		return a.err
+	}
+	a.events = append(a.events, e)
+	return nil
+}
+
+func (a *fakeAudit) Note(e audit.Event) { _ = a.Record(context.Background(), e) }
+
+// of returns the outcomes of the events of one kind.
+func (a *fakeAudit) of(kind string) []string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	outcomes := []string{}
+	for _, e := range a.events {
+		if e.Kind == kind {
+			outcomes = append(outcomes, e.Outcome)
+		}
+	}
+	return outcomes
+}
+
+type meter struct{}
+
+func (meter) RecoveryStarted()  {}
+func (meter) Gate(string, bool) {}
+func (meter) Write(string)      {}
 
 func newHarness(t testing.TB, adapt func(*Parts)) *harness {
 	t.Helper()
@@ -61,6 +106,7 @@ func newHarness(t testing.TB, adapt func(*Parts)) *harness {
 		Directories: []Directory{{Name: "test", People: h.dir, Passwords: h.dir}},
 		Contacts:    h.cards, Codes: verifier.NewIssued(keys), Jobs: h, Store: NewStore(s, keys), Keys: keys,
 		Limits: ratelimit.New(s, keys, generous()), Logger: slog.New(slog.DiscardHandler),
+		Methods: []Method{EmailCode, SMSCode}, Freeze: &h.frozen, Audit: &h.audit, Meter: meter{},
 	}
 	parts.Config.LookupJitter = 0
 	if adapt != nil {

@@ -1,15 +1,19 @@
 package recovery
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 
+	"latchkey/internal/audit"
 	"latchkey/internal/contact"
 	"latchkey/internal/directory"
 	"latchkey/internal/ratelimit"
+	"latchkey/resetapi/delivery"
 	"latchkey/resetapi/policy"
 )
 
@@ -71,7 +75,7 @@ func (s *Service) identify(ctx context.Context, r Record) (Event, error) {
 		return nil, err
 	}
 	started, err := s.Limits.Take(ctx, ratelimit.Budget{
-		Limit: ratelimit.StartsPerPerson, Of: subject.Directory + "\x00" + subject.Person,
+		Limit: ratelimit.StartsPerPerson, Of: s.purse(subject, r.Device),
 	})
 	if err != nil {
 		return nil, err
@@ -80,26 +84,50 @@ func (s *Service) identify(ctx context.Context, r Record) (Event, error) {
 		return nil, err
 	}
 	subject.Contacts = card.Version()
-	required := Requirement{Gates: decision.Gates, Methods: reachable(card, decision.Methods)}
-	var refusal string
+	required := Requirement{Gates: decision.Gates, Methods: s.reachable(card, decision.Methods)}
+	reason := refusal(person, decision, required)
+	switch {
+	case reason == "" && started.Allowed:
+		s.Audit.Note(s.about(Record{ID: r.ID, Subject: subject, Network: r.Network}, audit.Event{Kind: audit.LookedUp, Outcome: "found"}))
+		return Found{Subject: subject, Required: required}, nil
+	case person == nil, !started.Allowed:
+		s.decoy(ctx, r, subject, cmp.Or(reason, "too_many"))
+		return NotFound{}, nil
+	default:
+		s.decoy(ctx, r, subject, reason)
+		return NotFound{Refused: &Refused{Subject: subject, Reason: reason}}, nil
+	}
+}
+
+func (s *Service) decoy(ctx context.Context, r Record, subject Subject, reason string) {
+	s.Logger.InfoContext(ctx, "recovery is a decoy", "recovery", r.ID, "reason", reason)
+	e := audit.Event{Kind: audit.LookedUp, Outcome: "decoy", Recovery: r.ID, Reason: reason}
+	if subject.Directory != "" {
+		e.Directory, e.Person = subject.Directory, subject.Person
+	}
+	s.Audit.Note(e)
+}
+
+// refusal is why a person may not reset; empty when they may.
+func refusal(person *directory.Person, decision policy.Decision, required Requirement) string {
 	switch {
 	case person == nil:
-		refusal = "nobody found"
-	case !person.State.Resettable():
-		refusal = "account is " + person.State.String()
+		return "nobody"
 	case decision.Protected:
-		refusal = "account is protected"
+		return delivery.ReasonProtected
+	case person.State == directory.LockedByAdministrator:
+		return delivery.ReasonLocked
+	case person.State == directory.Expired:
+		return delivery.ReasonExpired
+	case !person.State.Resettable():
+		return delivery.ReasonDisabled
 	case !decision.Enabled:
-		refusal = "reset is not enabled"
+		return delivery.ReasonNotEnabled
 	case len(required.Methods) < required.Gates:
-		refusal = "too few contacts"
-	case !started.Allowed:
-		refusal = "too many recoveries of one person"
+		return delivery.ReasonTooFewContacts
 	default:
-		return Found{Subject: subject, Required: required}, nil
+		return ""
 	}
-	s.Logger.InfoContext(ctx, "recovery is a decoy", "recovery", r.ID, "reason", refusal)
-	return NotFound{}, nil
 }
 
 // find looks in all directories. A login that two of them know belongs to
@@ -155,11 +183,14 @@ func kind(m Method) contact.Kind {
 	}
 }
 
-// reachable are the methods for which the card has a contact.
-func reachable(card contact.Card, methods []string) []Method {
+// sends reports whether something can be sent by a method.
+func (s *Service) sends(m Method) bool { return slices.Contains(s.Methods, m) }
+
+// reachable are the methods by which the card's contacts can be reached.
+func (s *Service) reachable(card contact.Card, methods []string) []Method {
 	var usable []Method
 	for _, m := range methodsOf(methods) {
-		if len(card.Of(kind(m))) > 0 {
+		if s.sends(m) && len(card.Of(kind(m))) > 0 {
 			usable = append(usable, m)
 		}
 	}

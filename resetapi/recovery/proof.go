@@ -5,6 +5,8 @@ import (
 	"crypto/rand"
 	"errors"
 
+	"latchkey/internal/audit"
+	"latchkey/internal/crash"
 	"latchkey/internal/ratelimit"
 	"latchkey/internal/store"
 )
@@ -36,22 +38,23 @@ func (s *Service) Prove(ctx context.Context, t Ticket, m Method, code string) (T
 	if err != nil {
 		return Ticket{}, View{}, err
 	}
-	count, err := s.Store.guess(ctx, s.Config, old.Record, challenge)
+	purse := s.purse(old.who(), old.Device)
+	count, err := s.Store.guess(ctx, s.Config, old.ID, challenge.ID, purse)
 	if err != nil {
 		return Ticket{}, View{}, err
 	}
 	right := s.Codes.Check(old.ID, challenge.ID, string(m), challenge.MAC, code)
 	if !count.compare || !right {
-		return Ticket{}, View{}, s.wrong(ctx, old, previous, count)
+		return Ticket{}, View{}, s.wrong(ctx, old, m, previous, count)
 	}
 	next, err := s.pass(ctx, t, old, challenge, previous)
 	if errors.Is(err, ErrNotNow) {
-		return Ticket{}, View{}, s.wrong(ctx, old, previous, count)
+		return Ticket{}, View{}, s.wrong(ctx, old, m, previous, count)
 	}
 	if err != nil {
 		return Ticket{}, View{}, err
 	}
-	if err := s.Store.right(ctx, old.Record, challenge, count.name); err != nil {
+	if err := s.Store.right(ctx, old.ID, challenge.ID, purse, count.name); err != nil {
 		s.Logger.WarnContext(ctx, "a right guess stays counted", "recovery", old.ID, "error", err)
 	}
 	return s.ticket(next.Record), next.view(next.now, s.Config), nil
@@ -88,7 +91,10 @@ func (s *Service) pass(ctx context.Context, t Ticket, old stored, c Challenge, p
 	}
 	next, err := s.change(ctx, old, GatePassed{Challenge: c.ID}, s.swap)
 	if err == nil {
+		crash.Here("proof stored")
 		s.Logger.InfoContext(ctx, "gate passed", "recovery", old.ID, "method", c.Method, "gates_left", next.GatesLeft())
+		s.Meter.Gate(string(c.Method), true)
+		s.Audit.Note(s.about(next.Record, audit.Event{Kind: audit.Guessed, Outcome: "right", Method: string(c.Method)}))
 		return next, nil
 	}
 	if !errors.Is(err, ErrNotNow) {
@@ -104,8 +110,11 @@ func (s *Service) pass(ctx context.Context, t Ticket, old stored, c Challenge, p
 
 // wrong answers a guess that was wrong or could not be compared, and ends the
 // recovery when it was the last.
-func (s *Service) wrong(ctx context.Context, old stored, previous bool, count guesses) error {
+func (s *Service) wrong(ctx context.Context, old stored, m Method, previous bool, count guesses) error {
 	s.Logger.InfoContext(ctx, "wrong code", "recovery", old.ID, "compared", count.compare, "left", count.recovery)
+	s.Meter.Gate(string(m), false)
+	s.Audit.Note(s.about(old.Record, audit.Event{Kind: audit.Guessed, Outcome: "wrong", Method: string(m)}))
+	s.alarm(ctx, old.Record)
 	if count.recovery > 0 || previous {
 		return &WrongCodeError{TriesLeft: max(0, min(count.code, count.recovery))}
 	}
@@ -117,10 +126,10 @@ func (s *Service) wrong(ctx context.Context, old stored, previous bool, count gu
 	return &EndedError{TooManyGuesses}
 }
 
-// guess counts a guess. It fails closed: no count, no comparison.
-func (s *Store) guess(ctx context.Context, rules Config, r Record, c Challenge) (guesses, error) {
+// guess counts a guess against a purse. It fails closed: no count, no comparison.
+func (s *Store) guess(ctx context.Context, rules Config, recovery, challenge, purse string) (guesses, error) {
 	name := rand.Text()
-	answer, err := s.scripts.guess.Run(ctx, s.redis, s.guessKeys(r, c),
+	answer, err := s.scripts.guess.Run(ctx, s.redis, s.guessKeys(recovery, challenge, purse),
 		rules.GuessesPerRecovery, rules.GuessesPerCode, rules.GuessesPerDay, rules.GuessesInARow,
 		(rules.Lifetime.Std() + repeatable).Milliseconds(), name).Int64Slice()
 	if err == nil && len(answer) != 3 {
@@ -133,15 +142,14 @@ func (s *Store) guess(ctx context.Context, rules Config, r Record, c Challenge) 
 }
 
 // right takes a right guess out of the counts.
-func (s *Store) right(ctx context.Context, r Record, c Challenge, name string) error {
-	return store.Unavailable(s.scripts.right.Run(ctx, s.redis, s.guessKeys(r, c), name).Err())
+func (s *Store) right(ctx context.Context, recovery, challenge, purse, name string) error {
+	return store.Unavailable(s.scripts.right.Run(ctx, s.redis, s.guessKeys(recovery, challenge, purse), name).Err())
 }
 
-func (s *Store) guessKeys(r Record, c Challenge) []string {
-	who := r.who()
-	person := s.keys.Index("person", who.Directory, who.Person)
+func (s *Store) guessKeys(recovery, challenge, purse string) []string {
+	of := s.keys.Index("guesses", purse)
 	return []string{
-		store.Hot("guess", "recovery", r.ID), store.Hot("guess", "code", c.ID),
-		store.Hot("guess", "day", person), store.Hot("guess", "row", person),
+		store.Hot("guess", "recovery", recovery), store.Hot("guess", "code", challenge),
+		store.Hot("guess", "day", of), store.Hot("guess", "row", of),
 	}
 }

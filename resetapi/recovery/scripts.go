@@ -38,28 +38,35 @@ redis.call('XADD', KEYS[2], '*', 'id', ARGV[5], 'job', ARGV[6])
 return 1
 `
 
-// claimScript is swapScript, the person's lock and a look at their epoch: KEYS
-// record, epoch, lock; ARGV as above, epoch, claim, lock's lifetime in ms.
-// Returns -1 when the epoch moved on, -2 when another write is under way.
+// claimScript is swapScript, the person's lock, a look at their epoch, and the
+// note that a write is pending: KEYS record, epoch, lock, pending writes; ARGV
+// as above, epoch, claim, lock's lifetime in ms, recovery. Returns -1 when the
+// epoch moved on, -2 when another write is under way.
 const claimScript = `
 if redis.call('HGET', KEYS[1], 'v') ~= ARGV[1] then return 0 end
 if (redis.call('GET', KEYS[2]) or '0') ~= ARGV[4] then return -1 end
 if not redis.call('SET', KEYS[3], ARGV[5], 'NX', 'PX', ARGV[6]) then return -2 end
 redis.call('HSET', KEYS[1], 'v', ARGV[1] + 1, 'd', ARGV[2])
 redis.call('PEXPIRE', KEYS[1], ARGV[3])
+redis.call('ZADD', KEYS[4], redis.call('TIME')[1], ARGV[7])
 return 1
 `
 
-// releaseScript is swapScript and the end of the lock: KEYS record, epoch, lock;
-// ARGV as above, claim, whether the epoch moves on, its lifetime in ms.
+// releaseScript is swapScript and the end of a claim: the lock is given back,
+// and what was pending is dropped, or, when the password was written, committed:
+// the epoch moves on and the notice is queued. KEYS record, epoch, lock, pending
+// writes, delivery queue; ARGV as above, claim, recovery, epoch's lifetime in
+// ms, notice's id (empty: not written), notice.
 const releaseScript = `
 if redis.call('HGET', KEYS[1], 'v') ~= ARGV[1] then return 0 end
 redis.call('HSET', KEYS[1], 'v', ARGV[1] + 1, 'd', ARGV[2])
 redis.call('PEXPIRE', KEYS[1], ARGV[3])
-if ARGV[5] == '1' then
+if ARGV[7] ~= '' then
   redis.call('INCR', KEYS[2])
   redis.call('PEXPIRE', KEYS[2], ARGV[6])
+  redis.call('XADD', KEYS[5], '*', 'id', ARGV[7], 'job', ARGV[8])
 end
+redis.call('ZREM', KEYS[4], ARGV[5])
 if redis.call('GET', KEYS[3]) == ARGV[4] then redis.call('DEL', KEYS[3]) end
 return 1
 `

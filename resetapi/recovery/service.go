@@ -14,6 +14,7 @@ import (
 	"golang.org/x/text/language"
 	"golang.org/x/text/unicode/norm"
 
+	"latchkey/internal/audit"
 	"latchkey/internal/contact"
 	"latchkey/internal/directory"
 	"latchkey/internal/keyring"
@@ -65,6 +66,25 @@ type Limits interface {
 	Take(ctx context.Context, budgets ...ratelimit.Budget) (ratelimit.Decision, error)
 }
 
+// Switch tells whether everything is frozen by the operator, and why.
+type Switch interface {
+	Frozen(ctx context.Context) (reason string, frozen bool, err error)
+}
+
+// Auditor keeps the audit. Record returns when the event is safely kept; an
+// error means that it is not, and then nothing may be written.
+type Auditor interface {
+	Record(ctx context.Context, e audit.Event) error
+	Note(e audit.Event)
+}
+
+// Meter counts what happens.
+type Meter interface {
+	RecoveryStarted()
+	Gate(method string, passed bool)
+	Write(outcome string)
+}
+
 // Parts is what a service is made of. All are required.
 type Parts struct {
 	Config      Config
@@ -72,13 +92,18 @@ type Parts struct {
 	Queue       delivery.Config
 	Policy      *policy.Policy
 	Directories []Directory
-	Contacts    Contacts
-	Codes       Codes
+	// Methods are those that something can be sent by.
+	Methods  []Method
+	Contacts Contacts
+	Codes    Codes
 	Jobs        Sealer
 	Limits      Limits
 	Store       *Store
 	Keys        *keyring.Ring
 	Logger      *slog.Logger
+	Freeze      Switch
+	Audit       Auditor
+	Meter       Meter
 }
 
 // Service is what the API and the pages call. Its methods are safe for
@@ -103,6 +128,10 @@ type StartRequest struct {
 	Languages string
 	Origin    Origin
 	Address   netip.Addr
+	// Device is what [Service.Remember] gave this browser, if anything.
+	Device string
+	// Browser names the browser roughly, for notices; at most 64 bytes.
+	Browser string
 }
 
 // MaxLogin is the longest login that is looked up, in bytes.
@@ -119,10 +148,14 @@ func (s *Service) Start(ctx context.Context, request StartRequest) (Ticket, View
 	if login == "" || len(login) > MaxLogin || strings.ContainsFunc(login, isControl) {
 		return Ticket{}, View{}, ErrBadLogin
 	}
+	if err := s.thawed(ctx); err != nil {
+		return Ticket{}, View{}, err
+	}
+	device := s.device(request.Device)
 	if err := s.take(ctx,
 		ratelimit.Budget{Limit: ratelimit.StartsPerAddress, Of: ratelimit.Host(request.Address)},
 		ratelimit.Budget{Limit: ratelimit.StartsPerNetwork, Of: ratelimit.Network(request.Address)},
-		ratelimit.Budget{Limit: ratelimit.StartsPerLogin, Of: foldLogin(login)},
+		startBudget(device, login),
 		ratelimit.Budget{Limit: ratelimit.Starts},
 	); err != nil {
 		return Ticket{}, View{}, err
@@ -134,7 +167,8 @@ func (s *Service) Start(ctx context.Context, request StartRequest) (Ticket, View
 	gates, methods := s.Policy.Public()
 	record := Record{
 		ID: rand.Text(), Seed: rand.Text(), Origin: request.Origin, Login: login, Language: firstLanguage(request.Languages),
-		State: Started, StartedAt: now, TouchedAt: now,
+		State: Started, StartedAt: now, TouchedAt: now, Device: device,
+		Network: ratelimit.Network(request.Address), Browser: clip(request.Browser, longestBrowser),
 		Shown: Requirement{Gates: gates, Methods: methodsOf(methods)},
 	}
 	if err := s.Store.create(ctx, record, s.lifetime()); err != nil {
@@ -145,6 +179,8 @@ func (s *Service) Start(ctx context.Context, request StartRequest) (Ticket, View
 	default:
 		return Ticket{}, View{}, ErrBusy
 	}
+	s.Meter.RecoveryStarted()
+	s.Audit.Note(audit.Event{Kind: audit.RecoveryStarted, Recovery: record.ID, Network: record.Network})
 	return s.ticket(record), record.view(now, s.Config), nil
 }
 
@@ -177,16 +213,41 @@ func (s *Service) GiveUp(ctx context.Context, t Ticket) error {
 	return err
 }
 
-// Run makes the look-ups until the context ends, and then waits until no write
-// is being settled.
+// Run makes the look-ups, and settles what dead processes left open, until the
+// context ends; then it waits until no write is being settled.
 func (s *Service) Run(ctx context.Context) error {
 	var workers sync.WaitGroup
 	for range s.Config.LookupWorkers {
 		workers.Go(func() { s.lookupWorker(ctx) })
 	}
+	workers.Go(func() { s.sweep(ctx) })
 	workers.Wait()
 	s.settling.Wait()
 	return nil
+}
+
+// ErrFrozen means that the operator has stopped all resets.
+var ErrFrozen = errors.New("password reset is stopped at the moment")
+
+// thawed refuses while everything is frozen, and when that cannot be told.
+func (s *Service) thawed(ctx context.Context) error {
+	_, frozen, err := s.Freeze.Frozen(ctx)
+	if err != nil {
+		return err
+	}
+	if frozen {
+		return ErrFrozen
+	}
+	return nil
+}
+
+// Held tells the delivery worker to keep everything back while frozen.
+func (s *Service) Held(ctx context.Context) (bool, error) {
+	err := s.thawed(ctx)
+	if errors.Is(err, ErrFrozen) {
+		return true, nil
+	}
+	return false, err
 }
 
 // over reports whether time cannot end the recovery any more.
@@ -270,6 +331,16 @@ func isControl(r rune) bool { return r < ' ' || r == 0x7f }
 // foldLogin is the form under which typed logins share a budget.
 func foldLogin(login string) string {
 	return strings.ToLower(norm.NFKC.String(strings.TrimSuffix(login, ".")))
+}
+
+// longestBrowser is the most that is kept of a browser's name, in bytes.
+const longestBrowser = 64
+
+func clip(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	return strings.ToValidUTF8(s[:n], "")
 }
 
 // firstLanguage is the tag that messages are written in.

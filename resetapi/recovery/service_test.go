@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -14,6 +15,7 @@ import (
 	"latchkey/internal/directory"
 	"latchkey/internal/ratelimit"
 	"latchkey/internal/store"
+	"latchkey/resetapi/delivery"
 )
 
 const newPassword = "correct horse battery"
@@ -186,7 +188,7 @@ func TestDecoys(t *testing.T) {
 			ticket := h.begin(t, "alice")
 			code := h.open(t, ticket, EmailCode)
 			got, err := h.Recipients(t.Context(), <-h.jobs)
-			if err != nil || len(got) != 0 {
+			if err != nil || slices.ContainsFunc(got, func(m delivery.Message) bool { return m.Kind != delivery.KindRefusal || m.Code != "" }) {
 				t.Errorf("recipients %v, %v", got, err)
 			}
 			_, _, err = h.Prove(t.Context(), ticket, EmailCode, code)

@@ -65,7 +65,7 @@ func (s *Service) settle(ctx context.Context, claimed stored, a directory.Attemp
 // settleLater settles by the change stamp a write that nobody settles any more:
 // the process that made it may be gone.
 func (s *Service) settleLater(ctx context.Context, old stored) (stored, error) {
-	if (old.State != Writing && old.State != Unknown) || old.now.Sub(old.Write.At) < s.Config.SettleFor.Std()+writeTime {
+	if (old.State != Writing && old.State != Unknown) || old.now.Sub(old.Write.At) < s.Config.abandonedAfter() {
 		return old, nil
 	}
 	if old.Write.DN == "" { // claimed, but nothing was sent

@@ -100,6 +100,13 @@ type Proof struct {
 	At        time.Time `json:"at"`
 }
 
+// Refused is a person who exists but may not reset.
+type Refused struct {
+	Subject Subject `json:"subject"`
+	// Reason is one of the reasons of delivery.KindRefusal.
+	Reason string `json:"reason"`
+}
+
 // Requirement is what must be proved: so many gates, by different methods.
 type Requirement struct {
 	Gates   int      `json:"gates"`
@@ -134,6 +141,13 @@ type Record struct {
 	// Decoy marks a login that does not exist or may not reset.
 	Decoy   bool    `json:"decoy,omitempty"`
 	Subject Subject `json:"subject"`
+	// Refused is the real person behind a decoy, who is told why by message.
+	Refused *Refused `json:"refused,omitempty"`
+	// Network and Browser are where the recovery was begun, roughly, for notices.
+	Network string `json:"network,omitempty"`
+	Browser string `json:"browser,omitempty"`
+	// Device is the known device that it was begun on; empty for any other.
+	Device Device `json:"device,omitzero"`
 	// Shown is what everyone is told before the first proof, whoever they are;
 	// Required is what this person must prove.
 	Shown     Requirement `json:"shown"`

@@ -107,22 +107,35 @@ func (s *Store) swapAndQueue(ctx context.Context, old stored, next Record, lifet
 
 func (s *Store) claim(ctx context.Context, old stored, next Record, lifetime, lock time.Duration) error {
 	epoch, guard := s.personKeys(next.Subject)
-	return verdict(s.scripts.claim.Run(ctx, s.redis, []string{recordKey(next.ID), epoch, guard},
+	return verdict(s.scripts.claim.Run(ctx, s.redis, []string{recordKey(next.ID), epoch, guard, pendingKey()},
 		old.version, s.seal(next), lifetime.Milliseconds(),
-		strconv.FormatInt(next.Subject.Epoch, 10), next.Write.Claim, lock.Milliseconds()), errOvertaken, ErrBusy)
+		strconv.FormatInt(next.Subject.Epoch, 10), next.Write.Claim, lock.Milliseconds(), next.ID), errOvertaken, ErrBusy)
 }
 
-// release stores the outcome of a write, gives the lock back and, when the
-// password was written, moves the person's epoch on.
-func (s *Store) release(ctx context.Context, old stored, next Record, lifetime time.Duration, claim string) error {
+// release stores the outcome of a write and gives the lock back. With a notice
+// (the password was written) the notice is queued in the same step.
+func (s *Store) release(ctx context.Context, old stored, next Record, lifetime time.Duration, claim string, notice job) error {
 	epoch, guard := s.personKeys(next.Subject)
-	moves := "0"
-	if next.State == Done {
-		moves = "1"
-	}
-	return verdict(s.scripts.release.Run(ctx, s.redis, []string{recordKey(next.ID), epoch, guard},
-		old.version, s.seal(next), lifetime.Milliseconds(), claim, moves, epochLifetime.Milliseconds()))
+	return verdict(s.scripts.release.Run(ctx, s.redis,
+		[]string{recordKey(next.ID), epoch, guard, pendingKey(), notice.stream},
+		old.version, s.seal(next), lifetime.Milliseconds(), claim, next.ID, epochLifetime.Milliseconds(), notice.id, notice.sealed))
 }
+
+// pending lists recoveries that took a claim before a time and have no outcome.
+func (s *Store) pending(ctx context.Context, before time.Time) ([]string, error) {
+	ids, err := s.redis.ZRangeByScore(ctx, pendingKey(), &redis.ZRangeBy{
+		Min: "-inf", Max: strconv.FormatInt(before.Unix(), 10), Count: 100,
+	}).Result()
+	return ids, store.Unavailable(err)
+}
+
+// forget drops what is pending for a recovery that needs no outcome any more.
+func (s *Store) forget(ctx context.Context, id string) error {
+	return store.Unavailable(s.redis.ZRem(ctx, pendingKey(), id).Err())
+}
+
+// pendingKey names the writes whose outcome, and so whose notice, is open.
+func pendingKey() string { return store.Hot("pending") }
 
 // epoch reads the person's epoch.
 func (s *Store) epoch(ctx context.Context, subject Subject) (int64, error) {

@@ -7,21 +7,22 @@ import (
 	"fmt"
 	"time"
 
+	"latchkey/internal/audit"
 	"latchkey/internal/contact"
+	"latchkey/internal/crash"
 	"latchkey/internal/directory"
 )
 
 // errOvertaken means that the person's epoch moved on since the recovery began.
 var errOvertaken = errors.New("another recovery of the same person came first")
 
-const (
-	// writeTime bounds everything between claim and outcome. The directory's
-	// own operation timeout (10 s) ends before.
-	writeTime = 25 * time.Second
-	// lockTime is how long one person's write keeps others out, if it is never
-	// given back: until an unknown outcome is settled or given up on.
-	lockTime = 60 * time.Second
-)
+// lockTime is how long one person's write keeps others out, if it is never
+// given back: until an unknown outcome is settled or given up on.
+func (c Config) lockTime() time.Duration { return c.WriteTimeout.Std() + 2*c.SettleFor.Std() }
+
+// abandonedAfter is when a write without outcome has no process any more that
+// works on it.
+func (c Config) abandonedAfter() time.Duration { return c.WriteTimeout.Std() + c.SettleFor.Std() }
 
 // PasswordRules tells what a new password must satisfy. It needs all gates
 // passed. It fails with [ErrNotNow], [EndedError] or directory.ErrUnavailable.
@@ -63,6 +64,9 @@ func (s *Service) SetPassword(ctx context.Context, t Ticket, candidate string) (
 	if reasons := s.Password.Check(candidate, old.Subject.Login); len(reasons) > 0 {
 		return View{}, &RefusedError{reasons}
 	}
+	if err := s.thawed(ctx); err != nil {
+		return View{}, err
+	}
 	claim := rand.Text()
 	claimed, err := s.change(ctx, old, Claimed{claim}, s.claim)
 	if errors.Is(err, errOvertaken) {
@@ -74,14 +78,15 @@ func (s *Service) SetPassword(ctx context.Context, t Ticket, candidate string) (
 	if err != nil {
 		return View{}, err
 	}
+	crash.Here("claimed")
 	// From here on the caller's hanging up changes nothing.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTime)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.Config.WriteTimeout.Std())
 	defer cancel()
 	return s.write(ctx, claimed, candidate)
 }
 
 func (s *Service) claim(ctx context.Context, old stored, next Record) error {
-	return s.Store.claim(ctx, old, next, s.lifetime(), lockTime)
+	return s.Store.claim(ctx, old, next, s.lifetime(), s.Config.lockTime())
 }
 
 // write makes the write of a claim and stores its outcome.
@@ -89,8 +94,11 @@ func (s *Service) write(ctx context.Context, claimed stored, candidate string) (
 	claim := claimed.Write.Claim
 	attempt, failure := s.attempt(ctx, claimed, candidate)
 	outcome := outcomeOf(failure)
+	crash.Here("written")
 	s.Logger.InfoContext(ctx, "password write", "recovery", claimed.ID, "outcome", outcome.String(), "error", failure)
+	s.Meter.Write(outcome.String())
 	next, err := s.finish(ctx, claimed.ID, Wrote{Claim: claim, Outcome: outcome})
+	crash.Here("outcome stored")
 	if outcome == OutcomeUnknown {
 		return s.settleNow(ctx, claimed, attempt, candidate)
 	}
@@ -148,7 +156,21 @@ func (s *Service) attempt(ctx context.Context, claimed stored, candidate string)
 	if _, err := s.change(ctx, fresh, aimed, s.swap); err != nil {
 		return attempt, err
 	}
+	crash.Here("aimed")
+	if err := s.Audit.Record(ctx, s.about(claimed.Record, audit.Event{Kind: audit.WriteIntended})); err != nil {
+		return attempt, fmt.Errorf("the intent cannot be audited, so nothing is written: %w", err)
+	}
+	crash.Here("intent audited")
+	if err := s.thawed(ctx); err != nil {
+		return attempt, err
+	}
 	return attempt, d.SetPassword(ctx, person, candidate)
+}
+
+// about adds to an event what a record knows.
+func (s *Service) about(r Record, e audit.Event) audit.Event {
+	e.Recovery, e.Directory, e.Person, e.Network = r.ID, r.Subject.Directory, r.Subject.Person, r.Network
+	return e
 }
 
 // errMoved means that the person is not any more as they were at the look-up.
@@ -198,18 +220,35 @@ func outcomeOf(err error) Outcome {
 	}
 }
 
-// finish stores an outcome, with the lock given back and the epoch moved.
+// finish stores an outcome. When the write is over the lock is given back; when
+// it was made the epoch moves on and the notice is queued.
 func (s *Service) finish(ctx context.Context, id string, event Event) (stored, error) {
 	old, err := s.Store.load(ctx, id)
 	if err != nil {
 		return stored{}, err
 	}
-	return s.change(ctx, old, event, func(ctx context.Context, old stored, next Record) error {
+	next, err := s.change(ctx, old, event, func(ctx context.Context, old stored, next Record) error {
 		if next.State == Writing || next.State == Unknown {
 			return s.swap(ctx, old, next)
 		}
-		return s.Store.release(ctx, old, next, s.lifetime(), old.Write.Claim)
+		return s.Store.release(ctx, old, next, s.lifetime(), old.Write.Claim, s.notice(next, old.now))
 	})
+	if err == nil {
+		s.auditOutcome(ctx, next.Record, event)
+	}
+	return next, err
+}
+
+// auditOutcome records what became of a write. The write is over, so a failure
+// can only be reported; the audit then refuses the next intent.
+func (s *Service) auditOutcome(ctx context.Context, r Record, event Event) {
+	e := s.about(r, audit.Event{Kind: audit.WriteEnded, Outcome: string(r.State)})
+	if wrote, ok := event.(Wrote); ok {
+		e.Outcome = wrote.Outcome.String()
+	}
+	if err := s.Audit.Record(ctx, e); err != nil {
+		s.Logger.ErrorContext(ctx, "the outcome of a write is not in the audit", "recovery", r.ID, "outcome", e.Outcome, "error", err)
+	}
 }
 
 // ready loads a recovery whose gates are all passed.

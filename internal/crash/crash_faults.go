@@ -1,0 +1,20 @@
+//go:build faults
+
+// Package crash owns the named places at which a build for fault tests (tag
+// faults) can be made to die as by a power cut. In every other build a place
+// is an empty function that the compiler removes.
+package crash
+
+import (
+	"os"
+	"syscall"
+)
+
+// Here marks a place. In a build with the tag faults the process dies at the
+// place that the environment variable LATCHKEY_CRASH names.
+func Here(place string) {
+	if os.Getenv("LATCHKEY_CRASH") == place {
+		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
+		select {} // the signal may take a moment
+	}
+}
