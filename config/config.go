@@ -23,15 +23,19 @@ import (
 	"os"
 	"reflect"
 
+	"latchkey/internal/audit"
 	"latchkey/internal/contact"
 	"latchkey/internal/directory"
 	"latchkey/internal/keyring"
 	"latchkey/internal/ratelimit"
 	"latchkey/internal/setting"
 	"latchkey/internal/store"
+	"latchkey/internal/telemetry"
+	"latchkey/ldapsync"
 	"latchkey/resetapi"
 	"latchkey/resetapi/delivery"
 	"latchkey/resetapi/delivery/mail"
+	"latchkey/resetapi/delivery/sms"
 	"latchkey/resetapi/password"
 	"latchkey/resetapi/policy"
 	"latchkey/resetapi/recovery"
@@ -44,7 +48,9 @@ const DefaultPath = "/etc/latchkey/latchkey.toml"
 // Config is the whole configuration.
 type Config struct {
 	Server         resetapi.Config            `toml:"server"`
+	Log            telemetry.Config           `toml:"log"`
 	Directories    []directory.Config         `toml:"directory"`
+	Syncs          []ldapsync.Config          `toml:"sync"`
 	Policies       []policy.Rule              `toml:"policy"`
 	Protected      policy.Protected           `toml:"protected"`
 	Administrators policy.Administrators      `toml:"administrators"`
@@ -53,9 +59,11 @@ type Config struct {
 	Contacts       contact.Config             `toml:"contacts"`
 	Support        web.Config                 `toml:"support"`
 	Mail           mail.Config                `toml:"mail"`
+	SMS            sms.Config                 `toml:"sms"`
 	Delivery       delivery.Config            `toml:"delivery"`
 	Redis          store.Config               `toml:"redis"`
 	Keys           keyring.Config             `toml:"keys"`
+	Audit          audit.Config               `toml:"audit"`
 	Limits         map[string]ratelimit.Limit `toml:"limits"`
 }
 
@@ -64,13 +72,16 @@ type Config struct {
 func Defaults() *Config {
 	return &Config{
 		Server:   resetapi.Defaults(),
+		Log:      telemetry.Defaults(),
 		Password: password.Defaults(),
 		Recovery: recovery.Defaults(),
 		Contacts: contact.Defaults(),
 		Support:  web.Defaults(),
 		Mail:     mail.Defaults(),
+		SMS:      sms.Defaults(),
 		Delivery: delivery.Defaults(),
 		Redis:    store.Defaults(),
+		Audit:    audit.Defaults(),
 		Limits:   ratelimit.Defaults(),
 	}
 }
@@ -80,6 +91,8 @@ func newEntry(entry reflect.Type) reflect.Value {
 	switch entry {
 	case reflect.TypeFor[directory.Config]():
 		return reflect.ValueOf(directory.Defaults())
+	case reflect.TypeFor[ldapsync.Config]():
+		return reflect.ValueOf(ldapsync.Defaults())
 	case reflect.TypeFor[policy.Rule]():
 		return reflect.ValueOf(policy.RuleDefaults())
 	}
@@ -95,17 +108,23 @@ type judge interface {
 func (c *Config) sections() map[string]judge {
 	sections := map[string]judge{
 		"server":   c.Server,
+		"log":      c.Log,
 		"password": c.Password,
 		"recovery": c.Recovery,
 		"contacts": c.Contacts,
 		"support":  c.Support,
 		"mail":     c.Mail,
+		"sms":      c.SMS,
 		"delivery": c.Delivery,
 		"redis":    c.Redis,
 		"keys":     c.Keys,
+		"audit":    c.Audit,
 	}
 	for i, d := range c.Directories {
 		sections[fmt.Sprintf("directory[%d]", i)] = d
+	}
+	for i, s := range c.Syncs {
+		sections[fmt.Sprintf("sync[%d]", i)] = s
 	}
 	for i, rule := range c.Policies {
 		sections[fmt.Sprintf("policy[%d]", i)] = rule
@@ -152,6 +171,7 @@ func (l *loader) checkWhole(c *Config) {
 	if len(c.Directories) == 0 && !l.faulty["directory"] {
 		l.judged("directory", setting.Missing("", "at least one [[directory]] section"))
 	}
+	l.checkSMS(c)
 	first := make(map[string]int)
 	for i, d := range c.Directories {
 		if j, twice := first[d.Name]; twice && d.Name != "" {
@@ -161,4 +181,5 @@ func (l *loader) checkWhole(c *Config) {
 		}
 		first[d.Name] = i
 	}
+	l.checkSyncs(c, first)
 }

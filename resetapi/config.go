@@ -1,6 +1,7 @@
 package resetapi
 
 import (
+	"crypto/tls"
 	"net/netip"
 	"net/url"
 	"slices"
@@ -17,6 +18,16 @@ type Config struct {
 	// PublicURL is what people type: https://reset.example.org. Required.
 	// Requests for any other host are answered 421.
 	PublicURL string `toml:"public_url"`
+	// CertFile and KeyFile are the certificate chain and its key in PEM form, for
+	// https without a proxy; both or none. They are read again when they change.
+	CertFile string `toml:"cert_file"`
+	KeyFile  string `toml:"key_file"`
+	// PrivateListen is the host:port of health and metrics; default
+	// 127.0.0.1:9090. It must be a loopback or private address; empty turns it off.
+	PrivateListen string `toml:"private_listen"`
+	// FreezeFile is a path; while a file is there, self-service is frozen on this
+	// machine, whatever Redis says. Empty means none.
+	FreezeFile string `toml:"freeze_file"`
 	// TrustedProxies are the prefixes whose X-Forwarded-For is believed;
 	// default the loopback.
 	TrustedProxies []string `toml:"trusted_proxies"`
@@ -28,7 +39,7 @@ type Config struct {
 // Defaults returns the section as it is when nothing is written.
 func Defaults() Config {
 	return Config{
-		Listen: "127.0.0.1:8080", TrustedProxies: []string{"127.0.0.0/8", "::1/128"},
+		Listen: "127.0.0.1:8080", PrivateListen: "127.0.0.1:9090", TrustedProxies: []string{"127.0.0.0/8", "::1/128"},
 		ShutdownTimeout: setting.Duration(30 * time.Second),
 	}
 }
@@ -55,7 +66,44 @@ func (c Config) Faults() []setting.Fault {
 	if c.ShutdownTimeout.Std() < time.Second || c.ShutdownTimeout.Std() > 5*time.Minute {
 		faults = append(faults, setting.Fault{Key: "shutdown_timeout", Problem: "is out of range", Allowed: "1s to 5m"})
 	}
-	return faults
+	return slices.Concat(faults, c.certificateFaults(), c.privateFaults())
+}
+
+func (c Config) certificateFaults() []setting.Fault {
+	switch {
+	case c.CertFile == "" && c.KeyFile == "":
+		return nil
+	case c.CertFile == "":
+		return []setting.Fault{setting.Missing("cert_file", "with a key_file, the file of its certificate; or neither")}
+	case c.KeyFile == "":
+		return []setting.Fault{setting.Missing("key_file", "with a cert_file, the file of its key; or neither")}
+	case !c.Secure():
+		return []setting.Fault{{Key: "public_url", Problem: "is http, and there is a cert_file", Allowed: "https; or no cert_file"}}
+	}
+	if unreadable := append(setting.Unreadable("cert_file", c.CertFile), setting.Unreadable("key_file", c.KeyFile)...); unreadable != nil {
+		return unreadable
+	}
+	if _, err := tls.LoadX509KeyPair(c.CertFile, c.KeyFile); err != nil {
+		return []setting.Fault{{Key: "cert_file", Problem: "and key_file do not go together: " + err.Error(), Allowed: "a certificate chain and its key, both in PEM form"}}
+	}
+	return nil
+}
+
+func (c Config) privateFaults() []setting.Fault {
+	if c.PrivateListen == "" {
+		return nil
+	}
+	address, err := netip.ParseAddrPort(c.PrivateListen)
+	if err != nil {
+		return []setting.Fault{{Key: "private_listen", Problem: "is not an address and a port", Allowed: "such as 127.0.0.1:9090, or empty"}}
+	}
+	if ip := address.Addr().Unmap(); !ip.IsLoopback() && !ip.IsPrivate() {
+		return []setting.Fault{{Key: "private_listen", Problem: "is not a private address: anyone could read how Latchkey is doing", Allowed: "an address of the loopback, of RFC 1918 or of fc00::/7"}}
+	}
+	if c.PrivateListen == c.Listen {
+		return []setting.Fault{{Key: "private_listen", Problem: "is the same as listen", Allowed: "another port"}}
+	}
+	return nil
 }
 
 func notPrefix(s string) bool {
