@@ -77,6 +77,15 @@ const (
 	StrictMessages = "strict_messages"
 	// MessagesPerContact: beyond it nothing is sent, silently.
 	MessagesPerContact = "messages_per_contact"
+	// SMSPerPrefix: SMS to numbers that differ in their last four digits only.
+	SMSPerPrefix = "sms_per_prefix"
+	// SMSPerCountry: SMS to one country.
+	SMSPerCountry = "sms_per_country"
+	// SMS: SMS in all.
+	SMS = "sms"
+	// SMSPerMessage makes one message pay the three above once, however often it
+	// is sent; its period is longer than any message lives.
+	SMSPerMessage = "sms_per_message"
 )
 
 // Defaults returns the limits as they are when nothing is written. The source
@@ -95,6 +104,10 @@ func Defaults() map[string]Limit {
 		WrongCodes:         {[]Rate{{1000, hour}}},
 		StrictMessages:     {[]Rate{{1, hour}}},
 		MessagesPerContact: {[]Rate{{3, 10 * minute}, {5, hour}, {10, day}}},
+		SMSPerPrefix:       {[]Rate{{20, hour}}},
+		SMSPerCountry:      {[]Rate{{200, day}}},
+		SMS:                {[]Rate{{1000, day}}},
+		SMSPerMessage:      {[]Rate{{1, 2 * day}}},
 	}
 }
 
@@ -120,4 +133,7 @@ type Decision struct {
 	RetryAfter time.Duration
 	// Limit names the limit that refused.
 	Limit string
+	// Used is, where all allow, how much of the last rate of the last budget is
+	// used up, in percent.
+	Used int
 }

@@ -95,6 +95,24 @@ func TestAllOrNothing(t *testing.T) {
 	}
 }
 
+// TestUsed tells how full the last budget is.
+func TestUsed(t *testing.T) {
+	l, forward := turned(t, map[string]Limit{"one": {[]Rate{{1000, time.Hour}}}, "ten": {[]Rate{{10, time.Hour}}}})
+	for i := range 10 {
+		if i == 5 {
+			forward(6 * time.Minute)
+		}
+		d, err := l.Take(t.Context(), Budget{"one", ""}, Budget{"ten", ""})
+		want := 10 * (i + 1)
+		if i >= 5 {
+			want -= 10 // one came back
+		}
+		if err != nil || !d.Allowed || d.Used != want {
+			t.Errorf("number %d: %+v, %v, want %d percent", i, d, err, want)
+		}
+	}
+}
+
 func TestUnknownLimitsAllowNothing(t *testing.T) {
 	l, _ := turned(t, Defaults())
 	if d, err := l.Take(t.Context(), Budget{Limit: "nonsense"}); err == nil || d.Allowed {

@@ -26,23 +26,25 @@ func New(s *store.Store, keys *keyring.Ring, limits map[string]Limit) *Limiter {
 
 // takeScript keeps in each bucket the theoretical arrival time (TAT) in
 // microseconds. All buckets are looked at first; only when all allow is any
-// written. Arguments come in pairs: emission interval and burst tolerance.
+// written. Arguments come in pairs: emission interval and burst tolerance. The
+// answer is the bucket that refuses and the wait in microseconds, or 0 and how
+// much of the last bucket is used up, in percent.
 const takeScript = `
 local t = redis.call('TIME')
 local now = t[1] * 1000000 + t[2]
-local tats, worst, which = {}, 0, 0
+local tats, worst, which, used = {}, 0, 0, 0
 for i, key in ipairs(KEYS) do
   local interval, tolerance = tonumber(ARGV[2*i-1]), tonumber(ARGV[2*i])
   local tat = math.max(tonumber(redis.call('GET', key) or 0), now) + interval
   local wait = tat - tolerance - now
   if wait > worst then worst, which = wait, i end
-  tats[i] = tat
+  tats[i], used = tat, (tat - now) * 100 / tolerance
 end
 if worst > 0 then return {which, string.format('%.0f', worst)} end
 for i, key in ipairs(KEYS) do
   redis.call('SET', key, string.format('%.0f', tats[i]), 'PX', math.ceil((tats[i] - now) / 1000))
 end
-return {0, '0'}
+return {0, string.format('%.0f', used)}
 `
 
 // Take pays one unit from every budget, or from none. An unknown limit is an
@@ -76,13 +78,13 @@ func (l *Limiter) Take(ctx context.Context, budgets ...Budget) (Decision, error)
 func decide(answer []any, names []string) (Decision, error) {
 	if len(answer) == 2 {
 		which, ok := answer[0].(int64)
-		wait, isText := answer[1].(string)
-		var micros int64
-		if _, err := fmt.Sscan(wait, &micros); ok && isText && err == nil {
+		text, isText := answer[1].(string)
+		var number int64
+		if _, err := fmt.Sscan(text, &number); ok && isText && err == nil {
 			if which == 0 {
-				return Decision{Allowed: true}, nil
+				return Decision{Allowed: true, Used: int(number)}, nil
 			}
-			return Decision{RetryAfter: time.Duration(micros) * time.Microsecond, Limit: names[which-1]}, nil
+			return Decision{RetryAfter: time.Duration(number) * time.Microsecond, Limit: names[which-1]}, nil
 		}
 	}
 	return Decision{}, store.Unavailable(fmt.Errorf("unexpected answer of the limit script: %v", answer))
