@@ -6,20 +6,16 @@ import (
 	"fmt"
 	htmltemplate "html/template"
 	"io/fs"
-	"maps"
 	"path"
 	"slices"
 	"strconv"
 	"strings"
 	texttemplate "text/template"
 	"time"
-	"unicode"
 
 	"github.com/pelletier/go-toml/v2"
 	"golang.org/x/text/feature/plural"
 	"golang.org/x/text/language"
-
-	"latchkey/resetapi/delivery"
 )
 
 //go:embed messages templates
@@ -38,22 +34,37 @@ type catalog struct {
 	tag     language.Tag
 	Account string            `toml:"account"`
 	Minutes map[string]string `toml:"minutes"`
+	Date    date              `toml:"date"`
+	Facts   facts             `toml:"facts"`
+	Support ask               `toml:"support"`
+	Reasons map[string]string `toml:"reasons"`
 	Kinds   map[string]kind   `toml:"kinds"`
 }
 
-// kind is what one kind of message says, around its code.
+// facts are the labels of what is known of an event.
+type facts struct {
+	At        string `toml:"at"`
+	Network   string `toml:"network"`
+	Device    string `toml:"device"`
+	Reference string `toml:"reference"`
+}
+
+// ask says whom to ask: Heading in front of what is configured, or Nobody.
+type ask struct {
+	Heading string `toml:"heading"`
+	Nobody  string `toml:"nobody"`
+	Phone   string `toml:"phone"`
+	Email   string `toml:"email"`
+}
+
+// kind is what one kind of message says, around its code or its facts. Asks
+// means that it ends with whom to ask.
 type kind struct {
 	Subject string   `toml:"subject"`
 	Before  []string `toml:"before"`
 	After   []string `toml:"after"`
-}
-
-// page is one rendered message.
-type page struct {
-	Language, Subject, Service, Account, Code string
-	Before, After                             []string
-
-	text, html string
+	Facts   bool     `toml:"facts"`
+	Asks    bool     `toml:"asks"`
 }
 
 func loadCatalogs() (*catalogs, error) {
@@ -107,35 +118,7 @@ func loadCatalog(name string) (catalog, error) {
 	if err := toml.NewDecoder(f).DisallowUnknownFields().Decode(&one); err != nil {
 		return catalog{}, err
 	}
-	return one, nil
-}
-
-// render puts a message into words, in the language that suits best.
-func (c *catalogs) render(m delivery.Message, service string) (page, error) {
-	_, index := language.MatchStrings(c.matcher, m.Language)
-	one := c.all[index]
-	said, ok := one.Kinds[m.Kind]
-	if !ok {
-		return page{}, fmt.Errorf("%w: no mail is written for the kind %q; there are %v",
-			delivery.ErrPermanent, m.Kind, slices.Sorted(maps.Keys(one.Kinds)))
-	}
-	fill := strings.NewReplacer("{service}", service, "{login}", printable(m.Login), "{valid}", one.valid(m.ValidFor)).Replace
-	p := page{Language: one.tag.String(), Subject: fill(said.Subject), Service: service, Code: grouped(m.Code)}
-	for _, s := range said.Before {
-		p.Before = append(p.Before, fill(s))
-	}
-	for _, s := range said.After {
-		p.After = append(p.After, fill(s))
-	}
-	if m.Login != "" {
-		p.Account = fill(one.Account)
-	}
-	var text, html strings.Builder
-	if err := errors.Join(c.text.Execute(&text, p), c.html.Execute(&html, p)); err != nil {
-		return page{}, fmt.Errorf("%w: render the mail: %w", delivery.ErrPermanent, err)
-	}
-	p.text, p.html = text.String(), html.String()
-	return p, nil
+	return one, one.Date.complete()
 }
 
 // valid says a time span in full minutes.
@@ -149,24 +132,4 @@ func (c catalog) valid(d time.Duration) string {
 		text = c.Minutes["other"]
 	}
 	return strings.ReplaceAll(text, "{n}", strconv.Itoa(n))
-}
-
-// grouped writes a code as people read it: "1234 5678".
-func grouped(code string) string {
-	const group = 4
-	var groups []string
-	for part := range slices.Chunk([]byte(code), group) {
-		groups = append(groups, string(part))
-	}
-	return strings.Join(groups, " ")
-}
-
-// printable keeps a login on its line.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return '?'
-		}
-		return r
-	}, s)
 }

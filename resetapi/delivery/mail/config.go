@@ -1,6 +1,7 @@
 package mail
 
 import (
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -22,6 +23,10 @@ type Config struct {
 	Host string `toml:"host"`
 	// Port is its port; default 587.
 	Port int `toml:"port"`
+	// Fallbacks are further servers, "host:port", that are asked in their order
+	// when the ones before cannot be reached or do not take a mail now. Everything
+	// else in this section holds for them too.
+	Fallbacks []string `toml:"fallbacks"`
 	// TLS is starttls (the default), implicit (usually port 465), or none,
 	// which is for the loopback only. The certificate is always verified.
 	TLS string `toml:"tls"`
@@ -57,7 +62,7 @@ func (c Config) Faults() []setting.Fault {
 	switch {
 	case c.Host == "":
 		faults = append(faults, setting.Missing("host", "the mail server, such as \"mail.example.org\""))
-	case strings.ContainsFunc(c.Host, func(r rune) bool { return r == '/' || r <= ' ' || r > unicode.MaxASCII }):
+	case !isHost(c.Host):
 		add("host", "is not the name of a server", "a host name or IP address, without a port")
 	}
 	if c.Port < 1 || c.Port > 65535 {
@@ -66,11 +71,17 @@ func (c Config) Faults() []setting.Fault {
 	switch c.TLS {
 	case StartTLS, ImplicitTLS:
 	case NoTLS:
-		if !setting.Loopback(c.Host) {
-			add("tls", "is \"none\" although the mail server is not on this machine", "\"starttls\" or \"implicit\"")
+		if !setting.Loopback(c.Host) || slices.ContainsFunc(c.Fallbacks, func(address string) bool { return !setting.Loopback(address) }) {
+			add("tls", "is \"none\" although a mail server is not on this machine", "\"starttls\" or \"implicit\"")
 		}
 	default:
 		add("tls", "is none of the ways to encrypt", "\"starttls\", \"implicit\", or \"none\" on the loopback")
+	}
+	for _, fallback := range c.Fallbacks {
+		if _, _, err := splitAddress(fallback); err != nil {
+			add("fallbacks", "is not a list of servers: "+fallback, "host:port, such as \"mail2.example.org:587\"")
+			break
+		}
 	}
 	faults = append(faults, setting.Unreadable("ca_file", c.CAFile)...)
 	if from, err := contact.NormalEmail(c.From); err != nil || from == "" {
@@ -99,4 +110,9 @@ func (c Config) textFaults() []setting.Fault {
 		faults = append(faults, setting.OutOfRange("timeout", c.Timeout, "1s", "1m"))
 	}
 	return faults
+}
+
+// isHost reports whether a text can be the name or address of a server.
+func isHost(s string) bool {
+	return s != "" && !strings.ContainsFunc(s, func(r rune) bool { return r == '/' || r <= ' ' || r > unicode.MaxASCII })
 }

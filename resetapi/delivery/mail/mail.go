@@ -1,5 +1,6 @@
 // Package mail is the delivery channel for e-mail: it renders messages from
-// catalogs and templates and hands them to one submission server (RFC 6409).
+// catalogs and templates and hands them to a submission server (RFC 6409), or to
+// the next one when that is down.
 //
 // Rules:
 //   - Nothing is sent without TLS and a verified certificate: STARTTLS
@@ -7,28 +8,32 @@
 //     a server on the loopback may do without.
 //   - A mail goes to one recipient, an address in the normal form of package
 //     contact. No text of a person or a directory gets into a header.
-//   - A mail holds a code to type, never a link that does something: mail
-//     scanners follow links.
+//   - A mail holds a code to type or words to read, never a link that does
+//     something: mail scanners follow links.
+//   - What a mail tells of place and device passes a narrow form, so that nobody
+//     can write a text of their own into a mail of ours.
 //   - Mails are marked as automatic (RFC 3834), so that nobody's absence
 //     assistant answers them.
-//   - An answer 5xx to the recipient or the content is permanent; everything
-//     else is tried again. The text of an answer often names the recipient, so
-//     errors hold its number only.
+//   - An answer 5xx to the recipient or the content is permanent and no other
+//     server is asked; after everything else the next one is, and later all of
+//     them again. A server that could not be reached is left alone for a while.
+//   - When no answer comes after the content, the mail may be on its way: no
+//     other server gets it in the same attempt.
+//   - The text of an answer often names the recipient, so errors hold its number
+//     only.
 //
 // A language is one file in messages.
 package mail
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
-	"net"
-	"net/textproto"
-	"os"
+	"slices"
 	"strings"
+	"time"
 
 	gomail "github.com/wneessen/go-mail"
 
@@ -38,8 +43,11 @@ import (
 
 // Mailer sends mail. It is safe for concurrent use.
 type Mailer struct {
+	// Support is whom mails tell people to ask. Set it before the first Send.
+	Support Support
+
 	config   Config
-	trust    *tls.Config
+	servers  []*server
 	catalogs *catalogs
 }
 
@@ -53,16 +61,9 @@ func Open(c Config) (*Mailer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("mail: %w", err)
 	}
-	m := &Mailer{config: c, catalogs: all, trust: &tls.Config{ServerName: c.Host, MinVersion: tls.VersionTLS12}}
-	if c.CAFile != "" {
-		pem, err := os.ReadFile(c.CAFile)
-		if err != nil {
-			return nil, fmt.Errorf("read the certificate authorities for mail: %w", err)
-		}
-		m.trust.RootCAs = x509.NewCertPool()
-		if !m.trust.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("%s: no certificate in PEM form", c.CAFile)
-		}
+	m := &Mailer{config: c, catalogs: all}
+	if m.servers, err = openServers(c); err != nil {
+		return nil, err
 	}
 	if m.config.FromName == "" {
 		m.config.FromName = c.ServiceName
@@ -76,44 +77,27 @@ func (m *Mailer) Send(ctx context.Context, message delivery.Message) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, m.config.Timeout.Std())
-	defer cancel()
-	client, err := gomail.NewClient(m.config.Host, append(m.options(), gomail.WithDialContextFunc(m.dialer(ctx)))...)
-	if err != nil {
-		return fmt.Errorf("set up the mail client: %w", err)
+	var failures []error
+	for _, s := range m.reachable() {
+		err := s.send(ctx, letter)
+		if err == nil || errors.Is(err, delivery.ErrPermanent) || errors.Is(err, delivery.ErrUncertain) {
+			return err
+		}
+		failures = append(failures, err)
 	}
-	session, err := client.DialToSMTPClientWithContext(ctx)
-	if err != nil {
-		return greetingFailure(err)
-	}
-	if err := client.SendWithSMTPClient(session, letter); err != nil && !letter.IsDelivered() {
-		return sendingFailure(err)
-	}
-	_ = client.CloseWithSMTPClient(session) // the mail is taken; QUIT is courtesy
-	return nil
+	return errors.Join(failures...)
 }
 
-func (m *Mailer) options() []gomail.Option {
-	options := []gomail.Option{
-		gomail.WithPort(m.config.Port), gomail.WithTimeout(m.config.Timeout.Std()),
-		gomail.WithTLSConfig(m.trust), gomail.WithoutSMTPUTF8(),
+// reachable returns the servers that may be asked, in their order. When all of
+// them were away lately, it is the one whose rest ends first: somebody must find
+// out that it is back.
+func (m *Mailer) reachable() []*server {
+	now := time.Now()
+	ready := slices.DeleteFunc(slices.Clone(m.servers), func(s *server) bool { return s.restsUntil().After(now) })
+	if len(ready) > 0 {
+		return ready
 	}
-	switch m.config.TLS {
-	case NoTLS:
-		options = append(options, gomail.WithTLSPolicy(gomail.NoTLS))
-	case ImplicitTLS:
-		options = append(options, gomail.WithSSL())
-	default:
-		options = append(options, gomail.WithTLSPolicy(gomail.TLSMandatory))
-	}
-	if m.config.Username != "" {
-		options = append(
-			options,
-			gomail.WithUsername(m.config.Username), gomail.WithPassword(m.config.Password.Reveal()),
-			gomail.WithOpportunisticSMTPAuth(gomail.SMTPAuthSCRAMSHA256, gomail.SMTPAuthSCRAMSHA1, gomail.SMTPAuthPlain, gomail.SMTPAuthLogin),
-		)
-	}
-	return options
+	return []*server{slices.MinFunc(m.servers, func(a, b *server) int { return a.restsUntil().Compare(b.restsUntil()) })}
 }
 
 // compose makes the letter for a message.
@@ -121,7 +105,7 @@ func (m *Mailer) compose(message delivery.Message) (*gomail.Msg, error) {
 	if to, err := contact.NormalEmail(message.To); err != nil || to != message.To {
 		return nil, fmt.Errorf("%w: the recipient is not an address in normal form", delivery.ErrPermanent)
 	}
-	page, err := m.catalogs.render(message, m.config.ServiceName)
+	page, err := m.catalogs.render(message, m.config.ServiceName, m.Support)
 	if err != nil {
 		return nil, err
 	}
@@ -130,7 +114,7 @@ func (m *Mailer) compose(message delivery.Message) (*gomail.Msg, error) {
 		return nil, fmt.Errorf("%w: an address is refused by the mail library", delivery.ErrPermanent)
 	}
 	_, domain, _ := strings.Cut(m.config.From, "@")
-	letter.SetMessageIDWithValue(rand.Text() + "@" + domain)
+	letter.SetMessageIDWithValue(cmp.Or(message.ID, rand.Text()) + "@" + domain)
 	letter.SetDate()
 	letter.Subject(page.Subject)
 	letter.SetGenHeader("Auto-Submitted", "auto-generated")
@@ -139,51 +123,4 @@ func (m *Mailer) compose(message delivery.Message) (*gomail.Msg, error) {
 	letter.SetBodyString(gomail.TypeTextPlain, page.text)
 	letter.AddAlternativeString(gomail.TypeTextHTML, page.html)
 	return letter, nil
-}
-
-// dialer returns how to connect. The library closes no connection that fails
-// early, and does not look at the context once it is connected; so the
-// connection is closed here, when ctx ends.
-func (m *Mailer) dialer(ctx context.Context) gomail.DialContextFunc {
-	return func(dialCtx context.Context, network, address string) (conn net.Conn, err error) {
-		if m.config.TLS == ImplicitTLS {
-			conn, err = (&tls.Dialer{Config: m.trust}).DialContext(dialCtx, network, address)
-		} else {
-			conn, err = (&net.Dialer{}).DialContext(dialCtx, network, address)
-		}
-		if err != nil {
-			return nil, err
-		}
-		context.AfterFunc(ctx, func() { _ = conn.Close() })
-		return conn, nil
-	}
-}
-
-// greetingFailure describes a failure before the mail itself was begun: none of
-// them is the recipient's fault.
-func greetingFailure(err error) error {
-	if answer, ok := errors.AsType[*textproto.Error](err); ok {
-		const authenticationFailed = 535
-		if answer.Code == authenticationFailed {
-			return fmt.Errorf("the mail server refused username and password (%d)", answer.Code)
-		}
-		return fmt.Errorf("the mail server answered %d to our greeting", answer.Code)
-	}
-	return fmt.Errorf("connect to the mail server: %w", err)
-}
-
-// sendingFailure describes a failure of the mail itself.
-func sendingFailure(err error) error {
-	failure, ok := errors.AsType[*gomail.SendError](err)
-	if !ok || failure.ErrorCode() == 0 {
-		return errors.New("the connection to the mail server failed while sending")
-	}
-	code := failure.ErrorCode()
-	switch failure.Reason {
-	case gomail.ErrSMTPRcptTo, gomail.ErrSMTPData, gomail.ErrSMTPDataClose:
-		if code/100 == 5 {
-			return fmt.Errorf("%w: the mail server answered %d", delivery.ErrPermanent, code)
-		}
-	}
-	return fmt.Errorf("the mail server answered %d", code)
 }

@@ -156,7 +156,7 @@ func TestF25_AnswersOfTheServer(t *testing.T) {
 		"recipient unknown": {testenv.MailBehavior{Recipient: 550}, true, "550"},
 		"content later":     {testenv.MailBehavior{Content: 451}, false, "451"},
 		"content refused":   {testenv.MailBehavior{Content: 554}, true, "554"},
-		"slow":              {testenv.MailBehavior{Delay: 3 * time.Second}, false, "connection"},
+		"slow":              {testenv.MailBehavior{Delay: 3 * time.Second}, false, "did not answer"},
 	} {
 		server.Behave(test.behavior)
 		err := send(t, c, nil)
