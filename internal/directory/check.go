@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/go-ldap/ldap/v3"
 )
@@ -48,6 +49,29 @@ func (d *Directory) checkServer(ctx context.Context, s *server) error {
 		if err := d.checkReadable(ctx, c, base.key, base.dn); err != nil {
 			return err
 		}
+	}
+	return d.checkPolicy(ctx, c)
+}
+
+// checkPolicy warns where the rules for most people do not go with the
+// configuration.
+func (d *Directory) checkPolicy(ctx context.Context, c *conn) error {
+	if d.config.DefaultPolicyDN == "" {
+		return nil
+	}
+	entries, err := c.search(ctx, d.entry(d.config.DefaultPolicyDN, "(objectClass=*)", d.known().policyAttributes()...))
+	if err != nil || len(entries) != 1 {
+		return unavailable("read default_policy_dn", err)
+	}
+	policy, err := d.known().policy(entries[0], "", time.Now())
+	if err != nil {
+		return err
+	}
+	if policy.SafeModify {
+		d.logger.Error("nobody under default_policy_dn can be reset: it wants the old password with each change (pwdSafeModify)", "server", c.server.url)
+	}
+	if d.config.MustChange && !policy.MustChange {
+		d.logger.Warn("must_change has no effect under default_policy_dn: set pwdMustChange to TRUE there", "server", c.server.url)
 	}
 	return nil
 }

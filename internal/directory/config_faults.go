@@ -30,6 +30,7 @@ func (c Config) Faults() []setting.Fault {
 	if _, err := flavorNamed(c.Flavor); c.Flavor != "" && err != nil {
 		faults = append(faults, setting.Fault{Key: "flavor", Problem: "is not a kind of directory that is supported", Allowed: supported() + ", or nothing to ask the server"})
 	}
+	faults = append(faults, c.strategyFaults()...)
 	faults = append(faults, c.serverFaults()...)
 	faults = append(faults, c.nameFaults()...)
 	faults = append(faults, filterFaults("user_filter", c.UserFilter, "{login}")...)
@@ -51,6 +52,13 @@ func (c Config) serverFaults() []setting.Fault {
 		}
 	}
 	return faults
+}
+
+func (c Config) strategyFaults() []setting.Fault {
+	if s := Strategy(c.WriteStrategy); s == Direct || s == FlagFirst {
+		return nil
+	}
+	return []setting.Fault{{Key: "write_strategy", Problem: "is not a way to write a password", Allowed: `"direct" or "must-change-first"`}}
 }
 
 func (c Config) nameFaults() []setting.Fault {

@@ -25,6 +25,8 @@ type conn struct {
 	// identity is who the server says that we are, in normal form.
 	identity string
 	used     time.Time
+	// validUntil is when the server's certificate ends.
+	validUntil time.Time
 }
 
 // meteredConn counts what was handed to the network, so that after a failure
@@ -59,12 +61,12 @@ func dial(ctx context.Context, s *server, config *tls.Config) (*conn, error) {
 		raw.Close()
 		return nil, err
 	}
-	c := &conn{raw: raw, server: s, ldap: ldap.NewConn(encrypted, true), used: time.Now()}
+	c := &conn{raw: raw, server: s, ldap: ldap.NewConn(encrypted, true), used: time.Now(), validUntil: validUntil(encrypted.ConnectionState())}
 	c.ldap.Start()
 	return c, nil
 }
 
-func encrypt(ctx context.Context, raw net.Conn, s *server, config *tls.Config) (net.Conn, error) {
+func encrypt(ctx context.Context, raw net.Conn, s *server, config *tls.Config) (*tls.Conn, error) {
 	if s.startTLS {
 		if err := requestTLS(raw); err != nil {
 			return nil, err

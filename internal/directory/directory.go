@@ -1,5 +1,5 @@
 // Package directory owns the LDAP side of Latchkey: connections, people, the
-// password policy that applies to them, and the one write that Latchkey makes.
+// password policy that applies to them, and the few writes that Latchkey makes.
 //
 // Rules:
 //   - A person is found once by what was typed and from then on read by the
@@ -10,7 +10,8 @@
 //   - The write is the Password Modify extended operation (RFC 3062) with the
 //     password policy control (draft-behera-ldap-password-policy-11), never
 //     without a userIdentity, as the service account, so that the directory's
-//     own policy judges.
+//     own policy judges. What the service account ever writes is one list:
+//     [Writes].
 //   - A write has five outcomes: done (nil), refused ([RefusedError]), not
 //     allowed ([ErrNotAllowed]), unavailable ([ErrUnavailable], nothing was
 //     written) and unknown ([UnknownError]). Unknown is settled on the same
@@ -41,6 +42,7 @@ type Config struct {
 	// preference; all must be writable. ldap:// uses StartTLS.
 	Servers []string `toml:"servers"`
 	// CAFile holds the certificate authorities to trust; default the system's.
+	// It is read again when it changed.
 	CAFile string `toml:"ca_file"`
 	// BaseDN is where people are searched, with the whole subtree.
 	BaseDN string `toml:"base_dn"`
@@ -48,13 +50,27 @@ type Config struct {
 	BindDN string `toml:"bind_dn"`
 	// BindPassword is its password; set BindPasswordFile or the environment.
 	BindPassword setting.Secret `toml:"bind_password"`
-	// BindPasswordFile names the file that holds the password.
+	// BindPasswordFile names the file that holds the password. It is read again
+	// when it changed.
 	BindPasswordFile string `toml:"bind_password_file"`
+	// BindPasswordOld is tried where the password is refused: during a rotation
+	// it is the one before.
+	BindPasswordOld setting.Secret `toml:"bind_password_old"`
+	// BindPasswordOldFile names the file that holds it.
+	BindPasswordOldFile string `toml:"bind_password_old_file"`
 	// UserFilter finds a person; {login} stands for what was typed, escaped by
 	// RFC 4515. Default (&(objectClass=person)(uid={login})).
 	UserFilter string `toml:"user_filter"`
 	// LoginAttribute holds the canonical login; default uid.
 	LoginAttribute string `toml:"login_attribute"`
+	// Unlock lets a reset take a temporary lock away; default true. Without it a
+	// locked account is not reset before the lock has run out.
+	Unlock bool `toml:"unlock"`
+	// MustChange makes people choose another password at the next sign-in;
+	// default false.
+	MustChange bool `toml:"must_change"`
+	// WriteStrategy is [Direct] or [FlagFirst]; default Direct.
+	WriteStrategy string `toml:"write_strategy"`
 	// DefaultPolicyDN is the password policy of people who name none.
 	DefaultPolicyDN string `toml:"default_policy_dn"`
 	// GroupFilter finds the groups of a person; {dn} stands for the person's DN.
@@ -76,6 +92,8 @@ func Defaults() Config {
 	return Config{
 		UserFilter:       "(&(objectClass=person)(uid={login}))",
 		LoginAttribute:   "uid",
+		Unlock:           true,
+		WriteStrategy:    string(Direct),
 		GroupFilter:      "(|(member={dn})(uniqueMember={dn}))",
 		ConnectTimeout:   setting.Duration(3 * time.Second),
 		OperationTimeout: setting.Duration(10 * time.Second),
@@ -137,6 +155,23 @@ type Person struct {
 
 	policyDN string
 	server   string
+	// lock, lockedAt and keepsLock: see [Person.MayReset].
+	lock      []string
+	lockedAt  time.Time
+	keepsLock bool
+	// mustChange: the person had to change the password before.
+	mustChange bool
+}
+
+// MayReset reports whether a password may be written: the state allows it, and
+// so does unlock where there is a temporary lock.
+func (p *Person) MayReset() bool {
+	return p.State.Resettable() && (p.State != Locked || !p.keepsLock)
+}
+
+// Attempt returns what settles a write to this person later.
+func (p *Person) Attempt() Attempt {
+	return Attempt{Server: p.server, ID: p.ID, DN: p.DN, ChangeStamp: p.ChangeStamp, Unflagged: !p.mustChange}
 }
 
 // LogValue shows the id only.
@@ -161,6 +196,11 @@ type PasswordPolicy struct {
 	// SafeModify tells that the server wants the old password with each change,
 	// which makes every reset impossible.
 	SafeModify bool
+	// LockoutDuration is after how long a temporary lock ends; zero means that
+	// somebody has to take it away.
+	LockoutDuration time.Duration
+	// MustChange tells that the server looks at the flag of must_change.
+	MustChange bool
 }
 
 // Attempt is all that is needed to settle a write whose outcome is unknown,
@@ -171,6 +211,10 @@ type Attempt struct {
 	DN     string
 	// ChangeStamp is the stamp from before the write.
 	ChangeStamp string
+	// Unflagged tells that the person did not have to change the password before
+	// the write. Only then is a must-change flag that outlives a write which did
+	// not happen known to be ours, and taken back.
+	Unflagged bool
 }
 
 // Settlement is what the directory says afterwards about such a write.
@@ -221,6 +265,20 @@ func (e *RefusedError) Error() string {
 	}
 	return "the directory refused the password: " + strings.Join(texts, ", ")
 }
+
+// IncompleteError means that the password is written and what belongs to it,
+// such as must_change, is not. [Directory.Settle] tries that again.
+type IncompleteError struct {
+	// Operation is what is missing.
+	Operation Operation
+	Err       error
+}
+
+func (e *IncompleteError) Error() string {
+	return "the password is written, but not " + string(e.Operation) + ": " + e.Err.Error()
+}
+
+func (e *IncompleteError) Unwrap() error { return e.Err }
 
 // UnknownError means that the write may or may not have happened: the request
 // may have left and no answer came.

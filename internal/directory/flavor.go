@@ -16,6 +16,7 @@ type flavor interface {
 	accountReader
 	policyReader
 	passwordWriter
+	accountWriter
 }
 
 // accountReader reads an entry as a person.
@@ -44,12 +45,33 @@ type passwordWriter interface {
 	setPassword(l *ldap.Conn, dn, password string) error
 }
 
+// accountWriter makes the small changes beside the password. Where the server
+// answered, an error is one of the outcomes of this package.
+type accountWriter interface {
+	// permissions lists all that the flavor writes, without its name.
+	permissions() []Permission
+	// requireChange makes the person choose another password at the next sign-in.
+	requireChange(l *ldap.Conn, dn string, id ID) error
+	// waiveAge makes the next write pass a minimum age, and tells whether it
+	// changed anything: if not, there is nothing to take back.
+	waiveAge(l *ldap.Conn, dn string, id ID) (bool, error)
+	// demandAge takes waiveAge back, unless the password changed since.
+	demandAge(l *ldap.Conn, dn string, id ID, changeStamp string) error
+	// unlock takes away a temporary lock with these values and no other.
+	unlock(l *ldap.Conn, dn string, id ID, lock []string) error
+}
+
 // account is what a flavor reads of an entry.
 type account struct {
 	id          ID
 	state       State
 	changeStamp string
 	policyDN    string
+	// lock holds the values of a lock, lockedAt is when it began.
+	lock     []string
+	lockedAt time.Time
+	// mustChange: the person already has to change the password.
+	mustChange bool
 }
 
 // kind is one line a flavor.

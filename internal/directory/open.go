@@ -2,12 +2,9 @@ package directory
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"strings"
 	"sync"
 	"time"
@@ -19,7 +16,8 @@ import (
 type Directory struct {
 	config  Config
 	logger  *slog.Logger
-	tls     *tls.Config
+	trust   *trust
+	secrets *credentials
 	servers []*server
 	pool    *pool
 
@@ -56,9 +54,10 @@ func Open(c Config, logger *slog.Logger) (*Directory, error) {
 		d.config.GroupBaseDN = c.BaseDN
 	}
 	var err error
-	if d.tls, err = tlsConfig(c.CAFile); err != nil {
+	if d.trust, err = newTrust(c.CAFile, d.logger); err != nil {
 		return nil, fmt.Errorf("directory %q: %w", c.Name, err)
 	}
+	d.secrets = newCredentials(c, d.logger)
 	for _, url := range c.Servers {
 		s, err := newServer(url)
 		if err != nil {
@@ -85,23 +84,6 @@ func checkFilters(c Config) error {
 	return nil
 }
 
-// tlsConfig verifies always; there is no way to switch that off.
-func tlsConfig(caFile string) (*tls.Config, error) {
-	config := &tls.Config{MinVersion: tls.VersionTLS12}
-	if caFile == "" {
-		return config, nil
-	}
-	text, err := os.ReadFile(caFile)
-	if err != nil {
-		return nil, fmt.Errorf("ca_file: %w", err)
-	}
-	config.RootCAs = x509.NewCertPool()
-	if !config.RootCAs.AppendCertsFromPEM(text) {
-		return nil, errors.New("ca_file: holds no certificate in PEM form")
-	}
-	return config, nil
-}
-
 // Close ends all connections. Calls afterwards fail.
 func (d *Directory) Close() { d.pool.close() }
 
@@ -110,16 +92,22 @@ func (d *Directory) Name() string { return d.config.Name }
 
 // connect opens a connection that is bound as the service account.
 func (d *Directory) connect(ctx context.Context, s *server) (*conn, error) {
+	if d.secrets.refresh() {
+		for _, s := range d.servers {
+			s.forgive()
+		}
+	}
 	if err := s.standing(time.Now()); err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, d.config.ConnectTimeout.Std())
 	defer cancel()
-	c, err := dial(ctx, s, d.tls)
+	c, err := dial(ctx, s, d.trust.config())
 	if err != nil {
 		s.away(time.Now())
 		return nil, fmt.Errorf("%w: %w", ErrUnavailable, explain(s, err))
 	}
+	d.watchExpiry(s, c.validUntil)
 	if err := d.introduce(ctx, c); err != nil {
 		c.close()
 		return nil, err
@@ -130,14 +118,38 @@ func (d *Directory) connect(ctx context.Context, s *server) (*conn, error) {
 
 // introduce binds, and learns who we are and what kind of server this is.
 func (d *Directory) introduce(ctx context.Context, c *conn) error {
-	policy, err := c.bind(ctx, d.config.BindDN, d.config.BindPassword.Reveal())
-	if err != nil || policy == policyChangeAfterReset {
-		return d.bindFailed(c.server, policy, err)
+	if err := d.bindService(ctx, c); err != nil {
+		return err
 	}
+	var err error
 	if c.identity, err = c.whoami(ctx); err != nil {
 		return unavailable("ask who we are", err)
 	}
 	return d.learnFlavor(ctx, c)
+}
+
+// errNoPassword stands where each password was refused a moment ago.
+var errNoPassword = errors.New("no password of the service account is left to try")
+
+// bindService tries the passwords in turn. Only a plain "invalid credentials"
+// leads on to the next.
+func (d *Directory) bindService(ctx context.Context, c *conn) error {
+	policy, err := noPolicyError, errNoPassword
+	for i, secret := range d.secrets.candidates(c.server, time.Now()) {
+		policy, err = c.bind(ctx, d.config.BindDN, secret.Reveal())
+		a, _ := answerOf(err)
+		if err == nil || a.code != ldap.LDAPResultInvalidCredentials || policy != noPolicyError {
+			break
+		}
+		d.secrets.refuse(c.server, secret, time.Now())
+		if i == 0 {
+			d.logger.Warn("the directory refuses a password of the service account; another is tried where there is one", "server", c.server.url)
+		}
+	}
+	if err != nil || policy == policyChangeAfterReset {
+		return d.bindFailed(c.server, policy, err)
+	}
+	return nil
 }
 
 // bindFailed keeps a wrong password from being tried so often that the

@@ -22,7 +22,7 @@ const entryUUID = "entryUUID"
 
 func (openLDAP) accountAttributes() []string {
 	return []string{
-		entryUUID, "pwdAccountLockedTime", "pwdChangedTime", "pwdStartTime", "pwdEndTime", "pwdPolicySubentry",
+		entryUUID, pwdAccountLockedTime, pwdReset, "pwdChangedTime", "pwdStartTime", "pwdEndTime", "pwdPolicySubentry",
 		"nsAccountLock", "loginDisabled", "shadowExpire",
 	}
 }
@@ -32,11 +32,15 @@ func (openLDAP) account(entry *ldap.Entry, now time.Time) (account, error) {
 	if err != nil || id == uuid.Nil {
 		return account{}, errors.New("the entry shows no entryUUID: give the service account read access to it")
 	}
+	lock := entry.GetEqualFoldAttributeValues(pwdAccountLockedTime)
 	return account{
 		id:          ID{Kind: entryUUID, Bytes: string(id[:])},
 		state:       openLDAPState(entry, now),
 		changeStamp: entry.GetEqualFoldAttributeValue("pwdChangedTime"),
 		policyDN:    entry.GetEqualFoldAttributeValue("pwdPolicySubentry"),
+		lock:        lock,
+		lockedAt:    latest(lock),
+		mustChange:  isTrue(entry, pwdReset),
 	}, nil
 }
 
@@ -52,7 +56,7 @@ func (openLDAP) idFilter(id ID) (string, error) {
 // be read makes the account disabled.
 func openLDAPState(entry *ldap.Entry, now time.Time) State {
 	states := []State{
-		lockedState(entry.GetEqualFoldAttributeValues("pwdAccountLockedTime")),
+		lockedState(entry.GetEqualFoldAttributeValues(pwdAccountLockedTime)),
 		flagState(entry.GetEqualFoldAttributeValues("nsAccountLock")),
 		flagState(entry.GetEqualFoldAttributeValues("loginDisabled")),
 		timeState(entry.GetEqualFoldAttributeValues("pwdStartTime"), Disabled, now.Before),
@@ -120,6 +124,17 @@ func shadowState(values []string, now time.Time) State {
 		}
 	}
 	return Active
+}
+
+// latest returns the last of some times; zero where there is none.
+func latest(values []string) time.Time {
+	var last time.Time
+	for _, value := range values {
+		if t, err := generalizedTime(value); err == nil && t.After(last) {
+			last = t
+		}
+	}
+	return last
 }
 
 // generalizedTime reads RFC 4517 §3.3.13.

@@ -10,14 +10,14 @@ import (
 )
 
 func (openLDAP) policyAttributes() []string {
-	return []string{"pwdMinLength", "pwdMaxLength", "pwdInHistory", "pwdMinAge", "pwdCheckQuality", "pwdSafeModify", "pwdCheckModule", "pwdUseCheckModule"}
+	return []string{"pwdMinLength", "pwdMaxLength", "pwdInHistory", "pwdMinAge", "pwdCheckQuality", "pwdSafeModify", "pwdCheckModule", "pwdUseCheckModule", "pwdLockoutDuration", "pwdMustChange"}
 }
 
 // policy reads a pwdPolicy entry. slapd looks at lengths and modules only where
 // pwdCheckQuality is not 0.
 func (openLDAP) policy(entry *ldap.Entry, changeStamp string, now time.Time) (*PasswordPolicy, error) {
 	numbers := make(map[string]int)
-	for _, name := range []string{"pwdMinLength", "pwdMaxLength", "pwdInHistory", "pwdMinAge", "pwdCheckQuality"} {
+	for _, name := range []string{"pwdMinLength", "pwdMaxLength", "pwdInHistory", "pwdMinAge", "pwdCheckQuality", "pwdLockoutDuration"} {
 		text := entry.GetEqualFoldAttributeValue(name)
 		if text == "" {
 			continue
@@ -29,9 +29,11 @@ func (openLDAP) policy(entry *ldap.Entry, changeStamp string, now time.Time) (*P
 		numbers[name] = n
 	}
 	p := &PasswordPolicy{
-		History:    numbers["pwdInHistory"],
-		MinAge:     time.Duration(numbers["pwdMinAge"]) * time.Second,
-		SafeModify: isTrue(entry, "pwdSafeModify"),
+		History:         numbers["pwdInHistory"],
+		MinAge:          time.Duration(numbers["pwdMinAge"]) * time.Second,
+		LockoutDuration: time.Duration(numbers["pwdLockoutDuration"]) * time.Second,
+		SafeModify:      isTrue(entry, "pwdSafeModify"),
+		MustChange:      isTrue(entry, "pwdMustChange"),
 	}
 	if numbers["pwdCheckQuality"] > 0 {
 		p.MinLength, p.MaxLength = numbers["pwdMinLength"], numbers["pwdMaxLength"]

@@ -55,6 +55,9 @@ func generated(value *ber.Packet) bool {
 	return err != nil || sequence == nil || len(sequence.Children) > 0
 }
 
+// errSafeModify is for operators.
+var errSafeModify = errors.New("the password policy wants the old password with each change (pwdSafeModify), so nobody under it can be reset: set pwdSafeModify to FALSE")
+
 // unchangedText is what slapd says when the new password is the current one;
 // the control has the same error as for one of the history.
 const unchangedText = "Password is not being changed from existing value"
@@ -68,6 +71,9 @@ func judge(err error, password string) error {
 	}
 	if password != "" {
 		a.text = strings.ReplaceAll(a.text, password, "…")
+	}
+	if a.policy == policyMustSupplyOld {
+		return fmt.Errorf("%w: %w: %s", ErrNotAllowed, errSafeModify, a)
 	}
 	switch a.code {
 	case ldap.LDAPResultConstraintViolation:
@@ -86,7 +92,7 @@ func judge(err error, password string) error {
 func judgeRefusal(a answer) error {
 	reason := DirectoryRefused
 	switch a.policy {
-	case policyModNotAllowed, policyMustSupplyOld:
+	case policyModNotAllowed:
 		return fmt.Errorf("%w: %s", ErrNotAllowed, a)
 	case policyInsufficientQuality:
 		reason = NotComplex

@@ -71,7 +71,11 @@ func (d *Directory) one(ctx context.Context, f flavor, filter string) (*Person, 
 	if len(entries) == 0 {
 		return nil, ErrNotFound
 	}
-	return d.person(f, entries[0], s)
+	p, err := d.person(f, entries[0], s)
+	if err != nil {
+		return nil, err
+	}
+	return p, d.weighLock(ctx, p)
 }
 
 func (d *Directory) person(f flavor, entry *ldap.Entry, s *server) (*Person, error) {
@@ -89,6 +93,9 @@ func (d *Directory) person(f flavor, entry *ldap.Entry, s *server) (*Person, err
 		ChangeStamp: a.changeStamp,
 		policyDN:    a.policyDN,
 		server:      s.url,
+		lock:        a.lock,
+		lockedAt:    a.lockedAt,
+		mustChange:  a.mustChange,
 	}
 	if p.DisplayName == "" {
 		p.DisplayName = entry.GetEqualFoldAttributeValue("cn")
@@ -141,5 +148,9 @@ func (d *Directory) Policy(ctx context.Context, p *Person) (*PasswordPolicy, err
 	if err != nil {
 		return nil, unavailable("read the password policy", err)
 	}
-	return f.policy(entries[0], p.ChangeStamp, time.Now())
+	policy, err := f.policy(entries[0], p.ChangeStamp, time.Now())
+	if err == nil && d.strategy() == FlagFirst {
+		policy.ChangeableAt = time.Time{}
+	}
+	return policy, err
 }

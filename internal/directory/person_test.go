@@ -188,7 +188,7 @@ func TestPolicy(t *testing.T) {
 	t.Parallel()
 	s := testenv.NewSlapd(t)
 	d := open(t, configFor(s))
-	want := &directory.PasswordPolicy{MinLength: 10, History: 3}
+	want := &directory.PasswordPolicy{MinLength: 10, History: 3, LockoutDuration: 10 * time.Minute}
 	got, err := d.Policy(t.Context(), find(t, d, "alice"))
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
 		t.Errorf("the default policy (-want +got): %v\n%s", err, diff)

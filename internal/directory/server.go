@@ -22,6 +22,8 @@ type server struct {
 	// that our tries do not lock that account.
 	refusedUntil time.Time
 	refusal      error
+	// warned is when its certificate was last complained about.
+	warned time.Time
 }
 
 const (
@@ -63,6 +65,25 @@ func (s *server) refused(now time.Time, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.refusedUntil, s.refusal = now.Add(refusalTime), err
+}
+
+// forgive lets the server be asked again: there is another password.
+func (s *server) forgive() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.refusedUntil, s.refusal = time.Time{}, nil
+}
+
+// dueToWarn reports whether it is time to complain about the certificate, and
+// notes that it was done.
+func (s *server) dueToWarn(now time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.warned.IsZero() && now.Sub(s.warned) < expiryEvery {
+		return false
+	}
+	s.warned = now
+	return true
 }
 
 // standing returns the refusal that still holds.

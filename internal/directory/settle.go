@@ -18,6 +18,9 @@ const settleGrace = 2 * time.Second
 // the password, or where the bind tells nothing, the change stamp decides; a
 // stamp has whole seconds and moves with anybody's change.
 //
+// What belongs to the write is completed: must_change after one that happened,
+// and after one that did not the flag of must-change-first is taken back.
+//
 // With an error the settlement is [Undecided].
 func (d *Directory) Settle(ctx context.Context, a Attempt, password string) (Settlement, error) {
 	s, err := d.serverOf(a.Server)
@@ -39,11 +42,20 @@ func (d *Directory) Settle(ctx context.Context, a Attempt, password string) (Set
 	if c.identity == NormalDN(p.DN) || NormalDN(d.config.BindDN) == NormalDN(p.DN) {
 		return Undecided, errOwnAccount
 	}
+	verdict, err := d.verdict(ctx, c, a, p, password)
+	if err == nil {
+		d.completeSettled(ctx, c, a, p, verdict)
+	}
+	return verdict, err
+}
+
+// verdict is what the bind, if there is a password to try, and the stamp say.
+func (d *Directory) verdict(ctx context.Context, c *conn, a Attempt, p *Person, password string) (Settlement, error) {
 	byStamp := stampSays(a.ChangeStamp, p.ChangeStamp)
 	if password == "" {
 		return d.confirmed(ctx, c, a, byStamp)
 	}
-	verdict, err := d.tryPassword(ctx, s, p.DN, password)
+	verdict, err := d.tryPassword(ctx, c.server, p.DN, password)
 	switch {
 	case err != nil:
 		return Undecided, err
@@ -120,7 +132,7 @@ func stampSays(before, now string) Settlement {
 func (d *Directory) tryPassword(ctx context.Context, s *server, dn, password string) (Settlement, error) {
 	ctx, cancel := d.operation(ctx)
 	defer cancel()
-	c, err := dial(ctx, s, d.tls)
+	c, err := dial(ctx, s, d.trust.config())
 	if err != nil {
 		return Undecided, unavailable("connect to try the password", explain(s, err))
 	}

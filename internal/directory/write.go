@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/go-ldap/ldap/v3"
 )
@@ -20,19 +21,28 @@ var errNotSent = errors.New("nothing was sent")
 // was read from. It returns nil, [*RefusedError], [ErrNotAllowed],
 // [ErrNotFound], [ErrUnavailable] or [*UnknownError]; only nil means that the
 // password is written, and after all others but the last it is not.
+//
+// A write that is done may lack what belongs to it, such as must_change; that
+// is logged, and told by [Directory.Reset].
 func (d *Directory) SetPassword(ctx context.Context, p *Person, password string) error {
+	_, err := d.Reset(ctx, p, password)
+	return err
+}
+
+// Reset is SetPassword with more about a write that is done.
+func (d *Directory) Reset(ctx context.Context, p *Person, password string) (Result, error) {
 	if err := checkPassword(password); err != nil {
-		return err
+		return Result{}, err
 	}
 	s, err := d.target(p)
 	if err != nil {
-		return err
+		return Result{}, err
 	}
-	err = d.writeOn(ctx, s, p, password, false)
+	result, err := d.writeOn(ctx, s, p, password, false)
 	if errors.Is(err, errNotSent) && ctx.Err() == nil {
-		err = d.writeOn(ctx, s, p, password, true)
+		result, err = d.writeOn(ctx, s, p, password, true)
 	}
-	return err
+	return result, err
 }
 
 // checkPassword refuses what must not reach a directory, whoever forgot to
@@ -76,45 +86,51 @@ func (d *Directory) serverOf(url string) (*server, error) {
 	return nil, fmt.Errorf("%w: the person was read from a server that is not configured (any more)", ErrUnavailable)
 }
 
-func (d *Directory) writeOn(ctx context.Context, s *server, p *Person, password string, fresh bool) error {
+func (d *Directory) writeOn(ctx context.Context, s *server, p *Person, password string, fresh bool) (Result, error) {
 	c, _, err := d.pool.take(ctx, s, fresh)
 	if err != nil {
-		return err
+		return Result{}, err
 	}
 	defer d.pool.give(c)
-	if c.identity == NormalDN(p.DN) {
-		return errOwnAccount
+	now, err := d.confirm(ctx, c, p)
+	if err != nil {
+		return Result{}, err
 	}
-	if err := d.confirm(ctx, c, p); err != nil {
-		return err
+	if err := d.stillMayReset(p, now); err != nil {
+		return Result{}, err
 	}
-	ctx, cancel := d.operation(ctx)
-	defer cancel()
-	sent := c.raw.written.Load()
-	err = c.do(ctx, func(l *ldap.Conn) error { return d.known().setPassword(l, p.DN, password) })
-	return d.outcome(c, sent, err)
+	result, err := d.write(ctx, c, p, password)
+	result.Unlocked = err == nil && now.state == Locked
+	return result, err
 }
 
 // confirm asks on the connection of the write whether the DN still belongs to
-// the person. It also shows that the connection is alive, so that a dead one
-// does not make an outcome unknown.
-func (d *Directory) confirm(ctx context.Context, c *conn, p *Person) error {
+// the person, and how the account is now. It also shows that the connection is
+// alive, so that a dead one does not make an outcome unknown.
+func (d *Directory) confirm(ctx context.Context, c *conn, p *Person) (account, error) {
+	if c.identity == NormalDN(p.DN) {
+		return account{}, errOwnAccount
+	}
 	filter, err := d.known().idFilter(p.ID)
 	if err != nil {
-		return err
+		return account{}, err
 	}
 	ctx, cancel := d.operation(ctx)
 	defer cancel()
-	entries, err := c.search(ctx, d.entry(p.DN, filter, noAttributes))
+	entries, err := c.search(ctx, d.entry(p.DN, filter, d.known().accountAttributes()...))
 	switch {
 	case ldap.IsErrorWithCode(err, ldap.LDAPResultNoSuchObject), err == nil && len(entries) == 0:
-		return fmt.Errorf("%w: the entry was moved or deleted a moment ago", ErrNotFound)
+		return account{}, fmt.Errorf("%w: the entry was moved or deleted a moment ago", ErrNotFound)
 	case answered(err):
-		return unavailable("read the entry before the write", err)
+		return account{}, unavailable("read the entry before the write", err)
 	case err != nil:
-		return fmt.Errorf("%w: %w: %w", ErrUnavailable, errNotSent, err)
+		return account{}, fmt.Errorf("%w: %w: %w", ErrUnavailable, errNotSent, err)
 	}
-	return nil
+	now, err := d.known().account(entries[0], time.Now())
+	if err != nil {
+		return account{}, fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	return now, nil
 }
 
 // outcome sorts the end of a write. Without an answer all depends on whether

@@ -42,6 +42,11 @@ type SlapdOptions struct {
 	// DefaultPolicy holds further lines of the entry [DefaultPolicyDN], such as
 	// "pwdSafeModify: TRUE\n".
 	DefaultPolicy string
+	// ServiceWrites are further attributes that the service account may write,
+	// such as pwdReset.
+	ServiceWrites []string
+	// AuditLog has slapd write every change into the file [Slapd.AuditLog].
+	AuditLog bool
 	// Certificates are the server's; default new ones.
 	Certificates *Certificates
 }
@@ -214,6 +219,10 @@ func (s *Slapd) Continue() error { return s.process.signal(syscall.SIGCONT) }
 // Log is the path of slapd's stats log: one line for each bind, search and
 // write.
 func (s *Slapd) Log() string { return filepath.Join(s.dir, "slapd.out") }
+
+// AuditLog is the path of the changes that slapd made, as LDIF with a comment
+// in front of each that names who asked (slapo-auditlog(5)).
+func (s *Slapd) AuditLog() string { return filepath.Join(s.dir, "audit.ldif") }
 
 // Whoami binds over LDAPS with OpenLDAP's own client and returns who slapd
 // takes it for ("dn:…").

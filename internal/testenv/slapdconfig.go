@@ -11,7 +11,13 @@ func slapdConfig(dir string, certificates *Certificates, options SlapdOptions) s
 	if right == "" {
 		right = "=w"
 	}
+	ldif := slapdConfigLDIF
+	if options.AuditLog {
+		ldif = strings.Replace(ldif, "olcModuleLoad: ppolicy\n", "olcModuleLoad: ppolicy\nolcModuleLoad: auditlog\n", 1) + slapdAuditLDIF
+	}
 	return strings.NewReplacer(
+		"@WRITES@", furtherRights(options.ServiceWrites),
+		"@AUDIT@", filepath.Join(dir, "audit.ldif"),
 		"@DIR@", filepath.Join(dir, "data"),
 		"@CA@", certificates.CAFile,
 		"@CERT@", certificates.CertFile,
@@ -22,8 +28,26 @@ func slapdConfig(dir string, certificates *Certificates, options SlapdOptions) s
 		"@ROOT@", rootDN,
 		"@ROOTPW@", rootPassword,
 		"@POLICY@", DefaultPolicyDN,
-	).Replace(slapdConfigLDIF)
+	).Replace(ldif)
 }
+
+// furtherRights is the rule for what the service account writes besides the
+// password.
+func furtherRights(attributes []string) string {
+	if len(attributes) == 0 {
+		return ""
+	}
+	return "olcAccess: {2}to attrs=" + strings.Join(attributes, ",") + "\n  by dn.exact=\"" + ServiceDN + "\" write\n  by self read\n  by users read\n  by * none\n"
+}
+
+// slapdAuditLDIF is the overlay that writes down every change.
+const slapdAuditLDIF = `
+dn: olcOverlay={2}auditlog,olcDatabase={1}mdb,cn=config
+objectClass: olcOverlayConfig
+objectClass: olcAuditLogConfig
+olcOverlay: {2}auditlog
+olcAuditlogFile: @AUDIT@
+`
 
 // slapdConfigLDIF names no directory of the machine but the schemas and modules
 // of Debian's package.
@@ -90,7 +114,7 @@ olcAccess: {0}to attrs=userPassword
   by anonymous auth
   by * none
 olcAccess: {1}to attrs=pwdHistory by * none
-olcAccess: {2}to *
+@WRITES@olcAccess: {3}to *
   by dn.exact="@SERVICE@" read
   by self read
   by users read
