@@ -107,6 +107,7 @@ func (s *Server) start(w http.ResponseWriter, r *http.Request) error {
 	}
 	t, v, err := s.recoveries.Start(r.Context(), recovery.StartRequest{
 		Login: body["login"], Languages: r.Header.Get("Accept-Language"), Origin: recovery.API, Address: Address(r),
+		Browser: recovery.BrowserName(r.UserAgent()),
 	})
 	if err != nil {
 		return err

@@ -54,6 +54,8 @@ func (f *fake) Prove(_ context.Context, t recovery.Ticket, m recovery.Method, co
 	return f.prove(t, m, code)
 }
 
+func (f *fake) Remember(context.Context, recovery.Ticket) (string, error) { return "mark", nil }
+
 func (f *fake) PasswordRules(context.Context, recovery.Ticket) (recovery.PasswordRules, error) {
 	return f.rules()
 }

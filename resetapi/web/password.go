@@ -58,6 +58,9 @@ func (s *Site) setPassword(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if view.Step == recovery.StepDone {
+		s.remember(w, r, ticket)
+	}
 	s.lead(w, r, pathOf(view.Step), 0)
 	return nil
 }

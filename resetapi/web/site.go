@@ -26,10 +26,12 @@ type Gates interface {
 	Prove(ctx context.Context, ticket recovery.Ticket, method recovery.Method, code string) (recovery.Ticket, recovery.View, error)
 }
 
-// Passwords tells the rules of a new password and sets it.
+// Passwords tells the rules of a new password and sets it. Remember returns the
+// mark of the browser on which that ended well.
 type Passwords interface {
 	PasswordRules(ctx context.Context, ticket recovery.Ticket) (recovery.PasswordRules, error)
 	SetPassword(ctx context.Context, ticket recovery.Ticket, password string) (recovery.View, error)
+	Remember(ctx context.Context, ticket recovery.Ticket) (string, error)
 }
 
 // Recoveries is all that the pages ask of the recovery service.

@@ -52,6 +52,7 @@ func (s *Site) start(w http.ResponseWriter, r *http.Request) error {
 	}
 	ticket, view, err := s.recoveries.Start(r.Context(), recovery.StartRequest{
 		Login: login, Languages: s.speech(r).Language(), Origin: recovery.Web, Address: s.options.Address(r),
+		Device: s.deviceOf(r), Browser: recovery.BrowserName(r.UserAgent()),
 	})
 	if err != nil {
 		return err
