@@ -45,7 +45,7 @@ type Administrators struct {
 	Groups []string `toml:"groups"`
 	// SMSOff is set by the command, not by the section: without SMS an
 	// administrator cannot reset.
-	SMSOff bool `toml:"-"`
+	SMSOff bool
 }
 
 // Faults reports what is wrong with the rule.
