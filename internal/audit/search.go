@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"os"
 	"path/filepath"
 	"slices"
 	"time"
@@ -73,6 +74,9 @@ func Search(ctx context.Context, dir string, tail *Tail, f Filter) ([]Line, erro
 		}
 	}
 	for line, err := range Lines(dir) {
+		if errors.Is(err, os.ErrNotExist) && tail != nil {
+			break // a machine where no instance runs
+		}
 		if err != nil {
 			return nil, err
 		}
