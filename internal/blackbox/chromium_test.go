@@ -19,7 +19,8 @@ import (
 )
 
 // screenshots is the variable that names where to write a picture of each page.
-const screenshots = "LATCHKEY_SCREENSHOTS"
+// LATCHKEY_ in front would make it a key of the configuration.
+const screenshots = "SCREENSHOTS"
 
 // tab is a tab of a real browser.
 type tab struct {

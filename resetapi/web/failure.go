@@ -93,10 +93,12 @@ func (s *Site) Fail(w http.ResponseWriter, r *http.Request, p problem.Problem) {
 	}
 	if p.RetryAfter > 0 {
 		w.Header().Set("Retry-After", p.RetrySeconds())
-		content.Wait = speech.T("failure.wait", "wait", speech.Wait(p.RetryAfter))
 	}
-	if p.Type == problem.Unavailable && r.Method != http.MethodPost {
+	switch {
+	case p.Type == problem.Unavailable && r.Method != http.MethodPost:
 		content.Again = r.URL.Path
+	case p.RetryAfter > 0:
+		content.Wait = speech.T("failure.wait", "wait", speech.Wait(p.RetryAfter))
 	}
 	s.render(w, r, p.Status, "failure", frame{Title: speech.T(key + ".title"), Content: content})
 }
