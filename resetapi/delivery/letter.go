@@ -75,7 +75,7 @@ func (q *Queue) bury(ctx context.Context, e entry, job Job, why string) error {
 
 // Dead returns the dead letters, the oldest first.
 func (q *Queue) Dead(ctx context.Context) ([]Letter, error) {
-	var letters []Letter
+	letters := []Letter{}
 	err := q.each(ctx, deadKey(), func(place string, fields map[string]any) {
 		letter := Letter{place: place}
 		meta, _ := fields[fieldMeta].(string)

@@ -27,7 +27,7 @@ type Waiting struct {
 // Waiting returns the jobs that are not ended: those in the queue, the oldest
 // first, and then the delayed ones in the order of their time.
 func (q *Queue) Waiting(ctx context.Context) ([]Waiting, error) {
-	var all []Waiting
+	all := []Waiting{}
 	err := q.each(ctx, StreamKey(), func(_ string, fields map[string]any) {
 		id, _ := fields[FieldID].(string)
 		sealed, _ := fields[FieldJob].(string)
