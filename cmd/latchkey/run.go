@@ -38,6 +38,7 @@ type commandLine struct {
 	Keys     keysCommands     `cmd:"" help:"Make the keyring."`
 	Store    storeCommands    `cmd:"" help:"Prepare Redis."`
 	Contacts contactsCommands `cmd:"" help:"Set, show and remove the contacts of people."`
+	Delivery deliveryCommands `cmd:"" help:"Look after the messages to send."`
 	Version  versionCommand   `cmd:"" help:"Print the version."`
 }
 
