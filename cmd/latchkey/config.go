@@ -58,6 +58,9 @@ func (c configCheck) Run(app *application) error {
 	fmt.Fprintf(app.out, "  redis      %s: %s\n", loaded.Redis.Mode, strings.Join(loaded.Redis.Addresses, ", "))
 	fmt.Fprintf(app.out, "  keyring    %s\n", loaded.Keys.File)
 	fmt.Fprintf(app.out, "  password   at least %d characters\n", loaded.Password.MinLength)
+	for _, warning := range loaded.Warnings() {
+		fmt.Fprintf(app.out, "  warning    %s\n", warning)
+	}
 	return nil
 }
 

@@ -100,7 +100,7 @@ func serve(ctx context.Context, c *config.Config, s *store.Store, keys *keyring.
 	queue := delivery.NewQueue(s, keys, c.Delivery)
 	recoveries := recovery.New(recovery.Parts{
 		Config: c.Recovery, Password: c.Password, Queue: c.Delivery,
-		Policy: policy.New(c.Policies, withServiceAccounts(c), c.Administrators), Directories: named(directories),
+		Policy: newPolicy(c), Directories: named(directories),
 		Contacts: contact.NewStore(s, keys), Codes: verifier.NewIssued(keys), Jobs: queue,
 		Limits: ratelimit.New(s, keys, c.Limits), Store: recovery.NewStore(s, keys), Keys: keys, Logger: logger,
 	})

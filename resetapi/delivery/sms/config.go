@@ -68,6 +68,11 @@ func Defaults() Config {
 // On reports whether SMS are sent at all.
 func (c Config) On() bool { return len(c.Countries) > 0 }
 
+// Reaches reports whether a number, in the form of E.164, gets SMS.
+func (c Config) Reaches(number string) bool {
+	return slices.Contains(c.Countries, contact.Country(number))
+}
+
 // Faults returns everything that is wrong in the section; nothing is while SMS
 // is off.
 func (c Config) Faults() []setting.Fault {
