@@ -35,7 +35,9 @@ type commandLine struct {
 
 	Serve    serveCommand     `cmd:"" help:"Serve the pages and the API."`
 	Config   configCommands   `cmd:"" help:"Write and check the configuration."`
-	Keys     keysCommands     `cmd:"" help:"Make the keyring."`
+	Keys     keysCommands     `cmd:"" help:"Make, show and rotate the keyring."`
+	Freeze   freezeCommands   `cmd:"" help:"Stop self-service at once, and tell whether it is stopped."`
+	Unfreeze unfreezeCommand  `cmd:"" help:"Let self-service go on."`
 	Store    storeCommands    `cmd:"" help:"Prepare Redis."`
 	Contacts contactsCommands `cmd:"" help:"Set, show and remove the contacts of people."`
 	Delivery deliveryCommands `cmd:"" help:"Look after the messages to send."`
