@@ -14,6 +14,7 @@ import (
 // filledIn are the keys for which the example shows a value other than the
 // default, because there is none that fits everyone.
 var filledIn = []string{
+	"sync[0].directory", "sync[0].email", "sync[0].mobile",
 	"server.public_url", "directory[0].name", "directory[0].servers", "directory[0].base_dn", "directory[0].bind_dn",
 	"directory[0].bind_password_file", "directory[0].default_policy_dn", "directory[0].group_base_dn",
 	"policy[0].enabled", "keys.file",
@@ -31,7 +32,7 @@ func TestExampleShowsEveryKeyWithItsDefault(t *testing.T) {
 		t.Error(fault)
 	}
 	defaults := Defaults()
-	for _, section := range []path{{"directory", "0"}, {"policy", "0"}} {
+	for _, section := range []path{{"directory", "0"}, {"sync", "0"}, {"policy", "0"}} {
 		if err := set(reflect.ValueOf(defaults).Elem(), section.with(), nil); err != nil {
 			t.Fatal(err)
 		}

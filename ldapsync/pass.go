@@ -133,14 +133,17 @@ func (p *pass) write(ctx context.Context, persons []string, values [][]value) er
 func (p *pass) change(c *contact.Card, values []value) outcome {
 	next := replaced(c.Contacts, values, p.now)
 	o := outcome{readable: true}
-	after := 0
 	for _, kind := range []contact.Kind{contact.Email, contact.Mobile} {
-		old, left := synced(c.Contacts, kind), synced(next, kind)
+		old, left := synced(c.Contacts, kind), 0
+		for _, v := range values {
+			if v.kind == kind {
+				left++
+			}
+		}
 		o.before += old
 		o.lost += max(0, old-left)
-		after += left
 	}
-	o.empty = after == 0
+	o.empty = len(values) == 0
 	if o.lost > 0 || slices.EqualFunc(c.Contacts, next, same) {
 		return o
 	}
