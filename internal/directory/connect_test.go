@@ -67,6 +67,28 @@ func TestCheckSaysHowToMendIt(t *testing.T) {
 	}
 }
 
+// TestCheckWarnsOfThePolicy where the rules make a part of Latchkey useless.
+func TestCheckWarnsOfThePolicy(t *testing.T) {
+	t.Parallel()
+	s := testenv.NewSlapd(t, testenv.SlapdOptions{DefaultPolicy: "pwdSafeModify: TRUE\n"})
+	l := &logs{}
+	c := configFor(s)
+	c.MustChange = true
+	d, err := directory.Open(c, l.logger())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(d.Close)
+	if err := d.Check(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, says := range []string{"(pwdSafeModify)", "set pwdMustChange to TRUE"} {
+		if !strings.Contains(l.String(), says) {
+			t.Errorf("the log does not say %q:\n%s", says, l)
+		}
+	}
+}
+
 // TestS27_NothingIsSentWithoutVerifiedTLS shows bad certificates and looks at
 // what arrives.
 func TestS27_NothingIsSentWithoutVerifiedTLS(t *testing.T) {

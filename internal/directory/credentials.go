@@ -4,7 +4,6 @@ import (
 	"errors"
 	"log/slog"
 	"os"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -23,6 +22,8 @@ type credentials struct {
 	mu      sync.Mutex
 	sources []secretSource
 	refused map[refusedPassword]time.Time
+	// accepted is what each server took last.
+	accepted map[*server]setting.Secret
 }
 
 type secretSource struct {
@@ -43,7 +44,8 @@ func newCredentials(c Config, logger *slog.Logger) *credentials {
 			{"bind_password_file", watchedFile{path: c.BindPasswordFile}, c.BindPassword},
 			{"bind_password_old_file", watchedFile{path: c.BindPasswordOldFile}, c.BindPasswordOld},
 		},
-		refused: make(map[refusedPassword]time.Time),
+		refused:  make(map[refusedPassword]time.Time),
+		accepted: make(map[*server]setting.Secret),
 	}
 }
 
@@ -69,28 +71,38 @@ func (c *credentials) refresh() bool {
 	return renewed
 }
 
-// candidates are the passwords that a server may be asked with now, the present
-// one first.
-func (c *credentials) candidates(s *server, now time.Time) []setting.Secret {
+// next returns the first password that a server may be asked with now.
+func (c *credentials) next(s *server, now time.Time) (setting.Secret, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	var found []setting.Secret
 	for _, source := range c.sources {
 		blank := strings.TrimSpace(source.secret.Reveal()) == ""
-		if blank || slices.Contains(found, source.secret) || now.Before(c.refused[refusedPassword{s, source.secret}]) {
-			continue
+		if !blank && !now.Before(c.refused[refusedPassword{s, source.secret}]) {
+			return source.secret, true
 		}
-		found = append(found, source.secret)
 	}
-	return found
+	return setting.Secret{}, false
 }
 
-// refuse keeps a password from a server for a while.
+// accept notes with which password a server let us in.
+func (c *credentials) accept(s *server, secret setting.Secret) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.accepted[s] = secret
+}
+
+// refuse keeps a password from a server for a while. Where the server took it
+// before, the account's password was changed just now, and what was refused
+// because it was too early may be tried.
 func (c *credentials) refuse(s *server, secret setting.Secret, now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	changed := c.accepted[s] == secret && !secret.IsZero()
+	if changed {
+		delete(c.accepted, s)
+	}
 	for key, until := range c.refused {
-		if now.After(until) {
+		if now.After(until) || changed && key.server == s {
 			delete(c.refused, key)
 		}
 	}

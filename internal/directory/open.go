@@ -135,21 +135,24 @@ var errNoPassword = errors.New("no password of the service account is left to tr
 // leads on to the next.
 func (d *Directory) bindService(ctx context.Context, c *conn) error {
 	policy, err := noPolicyError, errNoPassword
-	for i, secret := range d.secrets.candidates(c.server, time.Now()) {
+	for {
+		secret, left := d.secrets.next(c.server, time.Now())
+		if !left {
+			break
+		}
 		policy, err = c.bind(ctx, d.config.BindDN, secret.Reveal())
+		if err == nil && policy != policyChangeAfterReset {
+			d.secrets.accept(c.server, secret)
+			return nil
+		}
 		a, _ := answerOf(err)
-		if err == nil || a.code != ldap.LDAPResultInvalidCredentials || policy != noPolicyError {
+		if a.code != ldap.LDAPResultInvalidCredentials || policy != noPolicyError {
 			break
 		}
 		d.secrets.refuse(c.server, secret, time.Now())
-		if i == 0 {
-			d.logger.Warn("the directory refuses a password of the service account; another is tried where there is one", "server", c.server.url)
-		}
+		d.logger.Warn("the directory refuses a password of the service account; the other one is tried where there is one", "server", c.server.url)
 	}
-	if err != nil || policy == policyChangeAfterReset {
-		return d.bindFailed(c.server, policy, err)
-	}
-	return nil
+	return d.bindFailed(c.server, policy, err)
 }
 
 // bindFailed keeps a wrong password from being tried so often that the

@@ -37,34 +37,35 @@ type Result struct {
 	Incomplete *IncompleteError
 }
 
-// write makes the write on a connection whose entry was confirmed.
-func (d *Directory) write(ctx context.Context, c *conn, p *Person, password string) (Result, error) {
-	err := d.send(ctx, c, p, password)
+// write makes the write on a connection whose entry was confirmed to be as now
+// says.
+func (d *Directory) write(ctx context.Context, c *conn, p *Person, now account, password string) (Result, error) {
+	attempt := p.Attempt()
+	attempt.ChangeStamp, attempt.Unflagged = now.changeStamp, !now.mustChange
+	err := d.send(ctx, c, p.DN, password)
 	waived := false
 	if refused, ok := errors.AsType[*RefusedError](err); ok && slices.Contains(refused.Reasons, TooYoung) && d.strategy() == FlagFirst {
-		waived, err = d.sendWaived(ctx, c, p, password, refused)
+		waived, err = d.sendWaived(ctx, c, attempt, password, refused)
 	}
 	if err != nil {
 		return Result{}, err
 	}
-	return Result{AgeWaived: waived, Incomplete: d.complete(ctx, c, p.Attempt())}, nil
+	return Result{AgeWaived: waived, Incomplete: d.complete(ctx, c, attempt)}, nil
 }
 
 // send is the Password Modify itself.
-func (d *Directory) send(ctx context.Context, c *conn, p *Person, password string) error {
+func (d *Directory) send(ctx context.Context, c *conn, dn, password string) error {
 	ctx, cancel := d.operation(ctx)
 	defer cancel()
 	sent := c.raw.written.Load()
-	err := c.do(ctx, func(l *ldap.Conn) error { return d.known().setPassword(l, p.DN, password) })
+	err := c.do(ctx, func(l *ldap.Conn) error { return d.known().setPassword(l, dn, password) })
 	return d.outcome(c, sent, err)
 }
 
 // sendWaived writes once more what was refused as too young. Whether the age
 // was waived is told for a write that is done.
-func (d *Directory) sendWaived(ctx context.Context, c *conn, p *Person, password string, refused *RefusedError) (bool, error) {
-	ours, err := d.waive(ctx, c, p)
-	attempt := p.Attempt()
-	attempt.Unflagged = attempt.Unflagged || ours && err == nil
+func (d *Directory) sendWaived(ctx context.Context, c *conn, a Attempt, password string, refused *RefusedError) (bool, error) {
+	ours, err := d.waive(ctx, c, a)
 	switch {
 	case errors.Is(err, ErrNotAllowed):
 		d.logger.Error("write_strategy must-change-first needs a right that the service account does not have; the password is refused as too young", "server", c.server.url, "error", err)
@@ -76,20 +77,20 @@ func (d *Directory) sendWaived(ctx context.Context, c *conn, p *Person, password
 		return false, refused
 	}
 	if err == nil {
-		err = d.send(ctx, c, p, password)
+		err = d.send(ctx, c, a.DN, password)
 	}
 	if _, unknown := errors.AsType[*UnknownError](err); err != nil && !unknown {
-		d.takeBack(ctx, c, attempt)
+		d.takeBack(ctx, c, a)
 	}
 	return err == nil, err
 }
 
 // waive sets the flag; ours tells that it is set, or may be.
-func (d *Directory) waive(ctx context.Context, c *conn, p *Person) (ours bool, err error) {
+func (d *Directory) waive(ctx context.Context, c *conn, a Attempt) (ours bool, err error) {
 	opCtx, cancel := d.operation(ctx)
 	defer cancel()
 	err = c.do(opCtx, func(l *ldap.Conn) error {
-		ours, err = d.known().waiveAge(l, p.DN, p.ID)
+		ours, err = d.known().waiveAge(l, a.DN, a.ID)
 		return err
 	})
 	if err == nil || errors.Is(err, ErrNotAllowed) || errors.Is(err, ErrNotFound) || errors.Is(err, ErrUnavailable) {

@@ -99,7 +99,7 @@ func (d *Directory) writeOn(ctx context.Context, s *server, p *Person, password 
 	if err := d.stillMayReset(p, now); err != nil {
 		return Result{}, err
 	}
-	result, err := d.write(ctx, c, p, password)
+	result, err := d.write(ctx, c, p, now, password)
 	result.Unlocked = err == nil && now.state == Locked
 	return result, err
 }

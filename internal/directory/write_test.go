@@ -132,6 +132,9 @@ func TestNotAllowed(t *testing.T) {
 			if !errors.Is(err, directory.ErrNotAllowed) || !strings.Contains(err.Error(), "code ") {
 				t.Errorf("got %v", err)
 			}
+			if strings.Contains(err.Error(), "set pwdSafeModify to FALSE") != (name == "safe modify") {
+				t.Errorf("the operator reads %v", err)
+			}
 			wantPassword(t, s, "alice", testenv.FirstPassword, second)
 			policy, err := d.Policy(t.Context(), find(t, d, "alice"))
 			if err != nil || policy.SafeModify != (name == "safe modify") {
