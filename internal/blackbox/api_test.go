@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"regexp"
@@ -36,17 +37,26 @@ func (s *stack) caller() *caller { return &caller{s: s, address: "198.51.100.7"}
 
 func (c *caller) do(method, path string, body any) reply {
 	c.s.t.Helper()
+	r, err := c.try(method, path, body)
+	if err != nil {
+		c.s.t.Fatal(err)
+	}
+	return r
+}
+
+// try is do where the server may be dead.
+func (c *caller) try(method, path string, body any) (reply, error) {
 	var text io.Reader = http.NoBody
 	if body != nil {
 		encoded, err := json.Marshal(body)
 		if err != nil {
-			c.s.t.Fatal(err)
+			return reply{}, err
 		}
 		text = bytes.NewReader(encoded)
 	}
 	request, err := http.NewRequestWithContext(c.s.t.Context(), method, c.s.base+"/api/v1"+path, text)
 	if err != nil {
-		c.s.t.Fatal(err)
+		return reply{}, err
 	}
 	if body != nil {
 		request.Header.Set("Content-Type", "application/json")
@@ -57,19 +67,19 @@ func (c *caller) do(method, path string, body any) reply {
 	}
 	answer, err := http.DefaultClient.Do(request)
 	if err != nil {
-		c.s.t.Fatal(err)
+		return reply{}, err
 	}
 	defer answer.Body.Close()
 	r := reply{status: answer.StatusCode, header: answer.Header}
 	if r.body, err = io.ReadAll(answer.Body); err != nil {
-		c.s.t.Fatal(err)
+		return reply{}, err
 	}
 	if len(r.body) > 0 {
 		if err := json.Unmarshal(r.body, &r.json); err != nil {
-			c.s.t.Fatalf("%s %s: %v in %q", method, path, err, r.body)
+			return reply{}, fmt.Errorf("%s %s: %w in %q", method, path, err, r.body)
 		}
 	}
-	return r
+	return r, nil
 }
 
 func (c *caller) want(status int, r reply) reply {

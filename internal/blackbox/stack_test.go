@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -28,15 +29,39 @@ func TestMain(m *testing.M) {
 		panic(err)
 	}
 	program = filepath.Join(dir, "latchkey")
-	build := exec.Command("go", append(append([]string{"build"}, buildFlags...), "-o", program, "latchkey/cmd/latchkey")...)
-	if out, err := build.CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "build latchkey: %v\n%s", err, out)
+	if err := build(program); err != nil {
+		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 	code := m.Run()
 	os.RemoveAll(dir)
 	os.Exit(code)
 }
+
+// build builds latchkey, with the race detector where the test has it.
+func build(path string, flags ...string) error {
+	args := slices.Concat([]string{"build", "-o", path}, buildFlags, flags, []string{"latchkey/cmd/latchkey"})
+	if out, err := exec.Command("go", args...).CombinedOutput(); err != nil {
+		return fmt.Errorf("build latchkey: %w\n%s", err, out)
+	}
+	return nil
+}
+
+// faultProgram builds latchkey once with the places where it can be made to die.
+func faultProgram(t *testing.T) string {
+	t.Helper()
+	path := program + "-faults"
+	buildFaults.Do(func() { faultsErr = build(path, "-tags", "faults") })
+	if faultsErr != nil {
+		t.Fatal(faultsErr)
+	}
+	return path
+}
+
+var (
+	buildFaults sync.Once
+	faultsErr   error
+)
 
 // options change what a stack is made of.
 type options struct {
@@ -46,6 +71,8 @@ type options struct {
 	recovery, limits string
 	// proxied puts a proxy between latchkey and slapd.
 	proxied bool
+	// crash names the place (package crash) at which the first process dies.
+	crash string
 	slapd   testenv.SlapdOptions
 }
 
@@ -60,6 +87,9 @@ type stack struct {
 	// base is the public URL.
 	base string
 	log  *logBuffer
+
+	program string
+	env     []string
 
 	mu      sync.Mutex
 	command *exec.Cmd
@@ -112,7 +142,7 @@ func start(t *testing.T, o options) *stack {
 	t.Helper()
 	testenv.Need(t, "slapd", "redis-server")
 	t.Parallel()
-	s := &stack{t: t, dir: t.TempDir(), log: &logBuffer{changed: make(chan struct{})}}
+	s := &stack{t: t, program: program, dir: t.TempDir(), log: &logBuffer{changed: make(chan struct{})}}
 	s.slapd = testenv.NewSlapd(t, o.slapd)
 	s.redis = testenv.NewRedis(t, testenv.RedisOptions{})
 	s.mail = testenv.NewMailServer(t, s.slapd.Certificates, testenv.MailOptions{})
@@ -133,7 +163,11 @@ func start(t *testing.T, o options) *stack {
 	s.run("keys", "init")
 	s.run("store", "init")
 	s.importContacts()
+	if o.crash != "" {
+		s.program, s.env = faultProgram(t), []string{"CRASH_AT=" + o.crash}
+	}
 	s.serve()
+	s.env = nil
 	t.Cleanup(s.checkedStop)
 	return s
 }
@@ -166,6 +200,7 @@ min_length = 8
 [recovery]
 resend_after = "0s"
 settle_every = "500ms"
+write_timeout = "5s"
 %s
 [redis]
 addresses = ["%s"]
@@ -212,7 +247,7 @@ func (s *stack) file(name, text string) {
 // run runs a command of latchkey to its end and returns what it printed.
 func (s *stack) run(args ...string) string {
 	s.t.Helper()
-	command := exec.Command(program, append([]string{"--config", "latchkey.toml"}, args...)...)
+	command := exec.Command(s.program, append([]string{"--config", "latchkey.toml"}, args...)...)
 	command.Dir = s.dir
 	out, err := command.CombinedOutput()
 	if err != nil {
@@ -236,8 +271,8 @@ func (s *stack) importContacts() {
 // serve starts the server and waits until it answers.
 func (s *stack) serve() {
 	s.t.Helper()
-	command := exec.Command(program, "--config", "latchkey.toml", "serve")
-	command.Dir, command.Stderr = s.dir, s.log
+	command := exec.Command(s.program, "--config", "latchkey.toml", "serve")
+	command.Dir, command.Stderr, command.Env = s.dir, s.log, append(os.Environ(), s.env...)
 	command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := command.Start(); err != nil {
 		s.t.Fatal(err)
@@ -286,14 +321,16 @@ func (s *stack) stop() error {
 	}
 }
 
-// kill ends the server as a power cut would.
+// kill ends the server as a power cut would; it may be dead already.
 func (s *stack) kill() {
 	s.mu.Lock()
 	command, ended := s.command, s.ended
 	s.command = nil
 	s.mu.Unlock()
-	_ = command.Process.Kill()
-	<-ended
+	if command != nil {
+		_ = command.Process.Kill()
+		<-ended
+	}
 }
 
 // checkedStop ends the server and looks for races, panics and secrets in its log.

@@ -6,5 +6,5 @@
 package crash
 
 // Here marks a place. In a build with the tag faults the process dies at the
-// place that the environment variable LATCHKEY_CRASH names.
+// place that the environment variable CRASH_AT names.
 func Here(string) {}

@@ -11,9 +11,9 @@ import (
 )
 
 // Here marks a place. In a build with the tag faults the process dies at the
-// place that the environment variable LATCHKEY_CRASH names.
+// place that the environment variable CRASH_AT names.
 func Here(place string) {
-	if os.Getenv("LATCHKEY_CRASH") == place {
+	if os.Getenv("CRASH_AT") == place {
 		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
 		select {} // the signal may take a moment
 	}
