@@ -40,7 +40,10 @@ type commandLine struct {
 	Unfreeze unfreezeCommand  `cmd:"" help:"Let self-service go on."`
 	Store    storeCommands    `cmd:"" help:"Prepare Redis."`
 	Contacts contactsCommands `cmd:"" help:"Set, show and remove the contacts of people."`
+	Audit    auditCommands    `cmd:"" help:"Check, print and search the record of what happened."`
+	Sync     syncCommand      `cmd:"" help:"Bring contacts from the directory."`
 	Delivery deliveryCommands `cmd:"" help:"Look after the messages to send."`
+	Policy   policyCommands   `cmd:"" help:"Tell who may reset."`
 	Version  versionCommand   `cmd:"" help:"Print the version."`
 }
 

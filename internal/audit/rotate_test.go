@@ -61,17 +61,23 @@ func TestOldFilesExpire(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := settings(dir)
 		c.Retention = setting.Duration(48 * time.Hour)
-		l, err := audit.Open(c, keys, nil, slog.New(slog.DiscardHandler))
-		if err != nil {
-			t.Fatal(err)
-		}
-		for range 5 {
+		for day := range 5 {
+			l, err := audit.Open(c, keys, nil, slog.New(slog.DiscardHandler))
+			if err != nil {
+				t.Fatal(err)
+			}
 			if err := l.Record(t.Context(), audit.Event{Kind: audit.Guessed}); err != nil {
 				t.Error(err)
 			}
+			if day == 4 { // over midnight, while it is open
+				time.Sleep(24 * time.Hour) // of the bubble's clock
+				if err := l.Record(t.Context(), audit.Event{Kind: audit.Guessed}); err != nil {
+					t.Error(err)
+				}
+			}
+			closeLog(t, l)
 			time.Sleep(24 * time.Hour) // of the bubble's clock
 		}
-		closeLog(t, l)
 	})
 	report := verified(t, dir, keys)
 	if report.First == 1 || report.Files < 3 || report.Files > 4 || report.To.Sub(report.From) < 47*time.Hour {
