@@ -86,6 +86,10 @@ const (
 	// SMSPerMessage makes one message pay the three above once, however often it
 	// is sent; its period is longer than any message lives.
 	SMSPerMessage = "sms_per_message"
+	// SupportPerAddress: requests for help sent from one address.
+	SupportPerAddress = "support_per_address"
+	// Support: requests for help in all.
+	Support = "support"
 )
 
 // Defaults returns the limits as they are when nothing is written. The source
@@ -108,6 +112,8 @@ func Defaults() map[string]Limit {
 		SMSPerCountry:      {[]Rate{{200, day}}},
 		SMS:                {[]Rate{{1000, day}}},
 		SMSPerMessage:      {[]Rate{{1, 2 * day}}},
+		SupportPerAddress:  {[]Rate{{3, 10 * minute}, {10, day}}},
+		Support:            {[]Rate{{100, hour}}},
 	}
 }
 

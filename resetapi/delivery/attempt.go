@@ -33,7 +33,7 @@ func (a *attempt) work(ctx context.Context) (conclude func(context.Context) erro
 		a.Logger.Error("a job in the delivery queue does not open; it is dropped", "job", a.id, "error", err)
 		return a.die(WhyUnreadable)
 	}
-	now, err := a.Queue.now(ctx)
+	now, err := a.Queue.Now(ctx)
 	if err != nil {
 		return nil // the reading side tells of it
 	}
@@ -103,7 +103,7 @@ func (a *attempt) stands(ctx context.Context) bool {
 
 // pauseAfter is the pause after so many failures.
 func (a *attempt) pauseAfter(failures int) time.Duration {
-	if a.job.Kind == KindNotice {
+	if a.job.kept() {
 		return doubled(a.pause, failures, max(a.Queue.config.LongestPause.Std(), a.pause))
 	}
 	return a.backoff(failures)
@@ -112,7 +112,7 @@ func (a *attempt) pauseAfter(failures int) time.Duration {
 // once asks for the recipients and sends to those that have nothing yet. What it
 // returns is the temporary failures; those for good are noted in the job.
 func (a *attempt) once(ctx context.Context) error {
-	if a.Held != nil {
+	if a.Held != nil && a.job.Kind != KindSupport { // who is stopped needs help all the more
 		switch held, err := a.Held(ctx); {
 		case err != nil:
 			a.Logger.Warn("it is not known whether messages are held; none is sent", "job", a.id, "error", err)

@@ -13,12 +13,13 @@
 //   - A message that a server may or may not have taken is sent once more, not
 //     more often.
 //   - A job that failed for good or ran out of time becomes a dead letter. A
-//     code loses its payload and is never sent late; a notice keeps it and can
-//     be retried.
+//     code loses its payload and is never sent late; a notice and a request for
+//     help keep it and can be retried.
 //   - A worker that dies leaves its jobs to the others, which claim them after
 //     a while. A worker that stops finishes what it is sending.
 //   - When Redis is away, the worker waits with growing pauses.
-//   - While everything is held, nothing is sent: codes expire, notices wait.
+//   - While everything is held, nothing is sent but requests for help: codes
+//     expire, notices wait.
 //   - Logs name jobs and recoveries by their ids; errors of a channel must hold
 //     neither a recipient nor a code.
 package delivery
@@ -85,7 +86,7 @@ var (
 	// ErrNoLetter means that no dead letter has this id.
 	ErrNoLetter = errors.New("there is no such dead letter")
 	// ErrNotKept means that a dead letter has lost its payload.
-	ErrNotKept = errors.New("only notices can be retried: a code is never sent late, the person asks for a new one")
+	ErrNotKept = errors.New("only notices and requests for help can be retried: a code is never sent late, the person asks for a new one")
 )
 
 // Channel sends messages of one method. An error that wraps [ErrPermanent]

@@ -21,9 +21,12 @@ const (
 	// KindRefusal tells the holder of an account why it cannot be reset here,
 	// and whom to ask.
 	KindRefusal = "refusal"
+	// KindSupport brings a request for help to support.
+	KindSupport = "support"
 )
 
-// NoticeLifetime is how long a notice is tried: the ExpiresAt of its job.
+// NoticeLifetime is how long a notice or a request for help is tried: the
+// ExpiresAt of its job.
 const NoticeLifetime = 24 * time.Hour
 
 // The reasons of a refusal.
@@ -65,6 +68,10 @@ type Job struct {
 	Device string `json:"device,omitempty"`
 	// Reason is why an account cannot be reset, such as [ReasonDisabled].
 	Reason string `json:"reason,omitempty"`
+	// Reference is the number of a request for help.
+	Reference string `json:"reference,omitempty"`
+	// Caller is who asks for help.
+	Caller Caller `json:"caller,omitzero"`
 	// ExpiresAt is when sending is of no use any more, by Redis' clock.
 	ExpiresAt time.Time `json:"expires_at"`
 	// Attempt counts how often the job was tried before: what should happen
@@ -72,6 +79,16 @@ type Job struct {
 	Attempt int `json:"attempt,omitempty"`
 	// Progress is the workers' own note.
 	Progress Progress `json:"progress,omitzero"`
+}
+
+// Caller is what somebody who asks for help wrote: text of a stranger, of which
+// package support has taken everything but letters and line feeds. It appears in
+// a text only, and marked as theirs.
+type Caller struct {
+	Name    string `json:"name,omitempty"`
+	Phone   string `json:"phone,omitempty"`
+	Email   string `json:"email,omitempty"`
+	Message string `json:"message,omitempty"`
 }
 
 // Progress is what earlier attempts at a job came to. Recipients are marks: keyed
@@ -113,6 +130,12 @@ type Message struct {
 	// Reference is the short number by which support finds what a message is
 	// about.
 	Reference string
+	// Caller is who asks for help, and CallerLanguage the language of the pages
+	// that they saw.
+	Caller         Caller
+	CallerLanguage string
+	// Recovery is the id of the recovery in which help was asked for, if any.
+	Recovery string
 }
 
 // of fills a message with what its job says.
@@ -126,7 +149,7 @@ func (m Message) of(j Job) Message {
 }
 
 // kept reports whether the payload of the job outlives its failure.
-func (j Job) kept() bool { return j.Kind == KindNotice }
+func (j Job) kept() bool { return j.Kind == KindNotice || j.Kind == KindSupport }
 
 // again is a kept job as it is when it is retried: with all its time, and also
 // for those who refused it.

@@ -55,7 +55,8 @@ type Letter struct {
 	sealed string
 }
 
-// bury ends a job with a dead letter. Only notices keep their payload.
+// bury ends a job with a dead letter. Only notices and
+// requests for help keep their payload.
 func (q *Queue) bury(ctx context.Context, e entry, job Job, why string) error {
 	letter := Letter{
 		ID: e.id, Kind: job.Kind, Method: job.Method, Recovery: job.Recovery,
@@ -88,8 +89,8 @@ func (q *Queue) Dead(ctx context.Context) ([]Letter, error) {
 	return letters, err
 }
 
-// Retry puts the notice of a dead letter into the queue again, for those who do
-// not have it. It fails with [ErrNoLetter], [ErrNotKept] or [ErrFull].
+// Retry puts the notice or request of a dead letter into the queue again, for
+// those who do not have it. It fails with [ErrNoLetter], [ErrNotKept] or [ErrFull].
 func (q *Queue) Retry(ctx context.Context, id string) error {
 	letters, err := q.Dead(ctx)
 	if err != nil {
@@ -103,7 +104,7 @@ func (q *Queue) Retry(ctx context.Context, id string) error {
 	return ErrNoLetter
 }
 
-// RetryAll puts all notices among the dead letters into the queue again and
+// RetryAll puts all notices and requests among the dead letters into the queue again and
 // returns how many these are.
 func (q *Queue) RetryAll(ctx context.Context) (retried int, err error) {
 	letters, err := q.Dead(ctx)
@@ -134,7 +135,7 @@ func (q *Queue) retry(ctx context.Context, letter Letter) error {
 	if err != nil {
 		return fmt.Errorf("open the dead letter: %w", err)
 	}
-	now, err := q.now(ctx)
+	now, err := q.Now(ctx)
 	if err != nil {
 		return err
 	}

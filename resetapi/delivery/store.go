@@ -210,8 +210,8 @@ func (q *Queue) leave(ctx context.Context, consumer string) error {
 	return store.Unavailable(q.scripts.retire.Run(ctx, q.store, []string{StreamKey()}, group, consumer).Err())
 }
 
-// now is Redis' clock.
-func (q *Queue) now(ctx context.Context) (time.Time, error) {
+// Now is Redis' clock, to which the times of jobs belong.
+func (q *Queue) Now(ctx context.Context) (time.Time, error) {
 	now, err := q.store.Time(ctx).Result()
 	if err != nil {
 		return time.Time{}, fmt.Errorf("ask Redis for the time: %w", store.Unavailable(err))
