@@ -222,8 +222,14 @@ func (a *application) show(line audit.Line, asJSON bool) error {
 	}
 	fmt.Fprintf(a.out, "%s  %s  %s", line.Time.Format(time.RFC3339), printable(line.Instance), printable(line.Kind))
 	for _, part := range []struct{ name, text string }{
-		{"outcome", line.Outcome}, {"reason", line.Reason}, {"method", line.Method}, {"recovery", line.Recovery},
-		{"directory", line.Directory}, {"person", line.Person}, {"network", line.Network}, {"request", line.RequestID},
+		{"outcome", line.Outcome},
+		{"reason", line.Reason},
+		{"method", line.Method},
+		{"recovery", line.Recovery},
+		{"directory", line.Directory},
+		{"person", line.Person},
+		{"network", line.Network},
+		{"request", line.RequestID},
 	} {
 		if part.text != "" {
 			fmt.Fprintf(a.out, "  %s=%s", part.name, printable(part.text))
