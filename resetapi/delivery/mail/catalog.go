@@ -27,6 +27,8 @@ type catalogs struct {
 	matcher language.Matcher
 	text    *texttemplate.Template
 	html    *htmltemplate.Template
+	// requestText is what a request for help looks like.
+	requestText *texttemplate.Template
 }
 
 // catalog is one language.
@@ -39,6 +41,7 @@ type catalog struct {
 	Support ask               `toml:"support"`
 	Reasons map[string]string `toml:"reasons"`
 	Kinds   map[string]kind   `toml:"kinds"`
+	Request request           `toml:"request"`
 }
 
 // facts are the labels of what is known of an event.
@@ -90,6 +93,9 @@ func loadCatalogs() (*catalogs, error) {
 	}
 	c.matcher = language.NewMatcher(tags)
 	if c.text, err = texttemplate.ParseFS(files, "templates/message.txt"); err != nil {
+		return nil, err
+	}
+	if c.requestText, err = texttemplate.ParseFS(files, "templates/request.txt"); err != nil {
 		return nil, err
 	}
 	c.html, err = htmltemplate.ParseFS(files, "templates/message.html")

@@ -37,6 +37,10 @@ func TestCatalogsAreComplete(t *testing.T) {
 				t.Errorf("%s: the reason %s is missing", one.tag, reason)
 			}
 		}
+		if r := one.Request; !strings.Contains(r.Subject, "{reference}") || len(r.Warning) != len(english.Request.Warning) ||
+			slices.Contains([]string{r.Theirs, r.Ours, r.Name, r.Phone, r.Email, r.Message, r.Login, r.Language, r.Recovery}, "") {
+			t.Errorf("%s: a text of request is missing", one.tag)
+		}
 		if len(one.Kinds) != len(english.Kinds) {
 			t.Errorf("%s has %d kinds, English has %d", one.tag, len(one.Kinds), len(english.Kinds))
 		}

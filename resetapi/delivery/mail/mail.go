@@ -7,7 +7,10 @@
 //     (RFC 3207) without fallback, or TLS from the first byte (RFC 8314). Only
 //     a server on the loopback may do without.
 //   - A mail goes to one recipient, an address in the normal form of package
-//     contact. No text of a person or a directory gets into a header.
+//     contact. No text of a person or a directory gets into a header, but the
+//     address of one who asks for help, in the same normal form, as Reply-To.
+//   - A request for help is plain text, and each line of the stranger who wrote
+//     it is marked as theirs.
 //   - A mail holds a code to type or words to read, never a link that does
 //     something: mail scanners follow links.
 //   - What a mail tells of place and device passes a narrow form, so that nobody
@@ -113,6 +116,9 @@ func (m *Mailer) compose(message delivery.Message) (*gomail.Msg, error) {
 	if err := errors.Join(letter.FromFormat(m.config.FromName, m.config.From), letter.To(message.To)); err != nil {
 		return nil, fmt.Errorf("%w: an address is refused by the mail library", delivery.ErrPermanent)
 	}
+	if err := answerTo(letter, page.ReplyTo); err != nil {
+		return nil, err
+	}
 	_, domain, _ := strings.Cut(m.config.From, "@")
 	letter.SetMessageIDWithValue(cmp.Or(message.ID, rand.Text()) + "@" + domain)
 	letter.SetDate()
@@ -121,6 +127,19 @@ func (m *Mailer) compose(message delivery.Message) (*gomail.Msg, error) {
 	letter.SetGenHeader("X-Auto-Response-Suppress", "All")
 	letter.SetGenHeader("Content-Language", page.Language)
 	letter.SetBodyString(gomail.TypeTextPlain, page.text)
-	letter.AddAlternativeString(gomail.TypeTextHTML, page.html)
+	if page.html != "" {
+		letter.AddAlternativeString(gomail.TypeTextHTML, page.html)
+	}
 	return letter, nil
+}
+
+// answerTo has answers go to an address in normal form, if there is one.
+func answerTo(letter *gomail.Msg, address string) error {
+	if address == "" {
+		return nil
+	}
+	if normal, err := contact.NormalEmail(address); err != nil || normal != address || letter.ReplyTo(address) != nil {
+		return fmt.Errorf("%w: the address to answer to is not in normal form", delivery.ErrPermanent)
+	}
+	return nil
 }

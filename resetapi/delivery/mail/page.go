@@ -30,8 +30,10 @@ type page struct {
 	Before, After                             []string
 	Facts                                     []fact
 	Ask                                       []string
+	// ReplyTo is where an answer goes, in normal form; empty for nowhere else.
+	ReplyTo string
 
-	text, html string
+	text, html string // html may be empty
 }
 
 // fact is one line of what is known of an event.
@@ -41,6 +43,9 @@ type fact struct{ Label, Value string }
 func (c *catalogs) render(m delivery.Message, service string, support Support) (page, error) {
 	_, index := language.MatchStrings(c.matcher, m.Language)
 	one := c.all[index]
+	if m.Kind == delivery.KindSupport {
+		return c.request(one, m, service)
+	}
 	said, ok := one.Kinds[m.Kind]
 	if !ok {
 		return page{}, fmt.Errorf("%w: no mail is written for the kind %q; there are %v",
