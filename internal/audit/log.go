@@ -97,10 +97,7 @@ func (l *Log) Record(ctx context.Context, e Event) error {
 	}
 	l.pending = append(l.pending, entry{Line{Time: now(), Event: e.cleaned()}, done})
 	l.mu.Unlock()
-	select {
-	case l.wake <- struct{}{}:
-	default: // it is awake
-	}
+	l.awake()
 	select {
 	case err := <-done:
 		return err
@@ -109,8 +106,8 @@ func (l *Log) Record(ctx context.Context, e Event) error {
 	}
 }
 
-// Note puts an event into the chain within a second and does not wait. While
-// the audit cannot be written, the newest are dropped beyond 10,000; a later
+// Note puts an event into the chain within a second and does not wait. When
+// 10,000 wait, because the audit cannot be written, more are dropped; a later
 // line says how many.
 func (l *Log) Note(e Event) {
 	l.mu.Lock()
@@ -126,6 +123,17 @@ func (l *Log) note(line Line) {
 	}
 	l.notes++
 	l.pending = append(l.pending, entry{line: line})
+	if l.notes >= maxBatch && l.failure == nil {
+		l.awake() // so many do not wait for the next second
+	}
+}
+
+// awake lets what waits be written now.
+func (l *Log) awake() {
+	select {
+	case l.wake <- struct{}{}:
+	default: // it is awake
+	}
 }
 
 // Throttled counts an attempt that a limit turned away. Each limit gets one

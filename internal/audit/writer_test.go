@@ -4,6 +4,7 @@ import (
 	"errors"
 	"log/slog"
 	"os"
+	"runtime"
 	"sync"
 	"testing"
 
@@ -58,21 +59,25 @@ func TestFailedSync(t *testing.T) {
 func TestRecordsShareSyncs(t *testing.T) {
 	l := openForTest(t, t.TempDir(), keyring.Generate())
 	var all sync.WaitGroup
-	syncs, waiting := 0, make(chan struct{})
+	syncs, begun, waiting := 0, make(chan struct{}), make(chan struct{})
 	l.writer.sync = func(f *os.File) error {
 		if syncs++; syncs == 1 {
+			close(begun)
 			<-waiting
 		}
 		return f.Sync()
 	}
-	for range 200 {
-		all.Go(func() {
-			if err := l.Record(t.Context(), Event{Kind: Guessed}); err != nil {
-				t.Error(err)
-			}
-		})
+	record := func() {
+		if err := l.Record(t.Context(), Event{Kind: Guessed}); err != nil {
+			t.Error(err)
+		}
 	}
-	for queued := 0; queued < 100; { // until most of them wait for the first
+	all.Go(record)
+	<-begun
+	for range 200 {
+		all.Go(record)
+	}
+	for queued := 0; queued < 200; runtime.Gosched() {
 		l.mu.Lock()
 		queued = len(l.pending)
 		l.mu.Unlock()
@@ -82,9 +87,28 @@ func TestRecordsShareSyncs(t *testing.T) {
 	if err := l.Close(); err != nil {
 		t.Error(err)
 	}
-	if syncs > 110 {
-		t.Errorf("%d syncs for 200 records", syncs)
+	if syncs != 3 {
+		t.Errorf("%d syncs; want one for the first record, one for 200 more and one for the end", syncs)
 	}
+}
+
+// FuzzCheck: whatever stands in a file, a line is refused or is ours.
+func FuzzCheck(f *testing.F) {
+	keys := keyring.Generate()
+	c := chain{keys: keys, hash: beginning, instance: "one"}
+	text, err := c.seal(Line{Time: now(), Event: Event{Kind: Guessed}})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(string(text))
+	f.Add(string(text[:len(text)-sealSize]))
+	f.Add("{}")
+	f.Fuzz(func(t *testing.T, got string) {
+		c := chain{keys: keys, hash: beginning, instance: "one"}
+		if _, problem := c.check([]byte(got)); problem == "" && got != string(text) {
+			t.Errorf("accepted %q", got)
+		}
+	})
 }
 
 func BenchmarkRecord(b *testing.B) {
