@@ -86,6 +86,9 @@ func (c Config) boundFaults() []setting.Fault {
 			faults = append(faults, setting.OutOfRange(timeout.key, timeout.value, "10ms", "1m"))
 		}
 	}
+	if c.GroupDepth < 1 || c.GroupDepth > maxGroupDepth {
+		faults = append(faults, setting.OutOfRange("group_depth", c.GroupDepth, 1, maxGroupDepth))
+	}
 	if c.Connections < 1 || c.Connections > 256 {
 		faults = append(faults, setting.OutOfRange("connections", c.Connections, 1, 256))
 	}

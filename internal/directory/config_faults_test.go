@@ -26,6 +26,7 @@ func TestConfigFaults(t *testing.T) {
 		"no connection":     {func(c *Config) { c.Connections, c.ConnectTimeout = 0, 0 }, []string{"connect_timeout", "connections"}},
 		"flavor unknown":    {func(c *Config) { c.Flavor, c.LoginAttribute = "x500", "" }, []string{"flavor", "login_attribute"}},
 		"no strategy":       {func(c *Config) { c.WriteStrategy = "temporary-then-change" }, []string{"write_strategy"}},
+		"groups too deep":   {func(c *Config) { c.GroupDepth = 11 }, []string{"group_depth"}},
 		"authorities gone":  {func(c *Config) { c.CAFile = "/nowhere.pem" }, []string{"ca_file"}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -78,6 +78,9 @@ type Config struct {
 	GroupFilter string `toml:"group_filter"`
 	// GroupBaseDN is where groups are searched; default BaseDN.
 	GroupBaseDN string `toml:"group_base_dn"`
+	// GroupDepth is how far up groups of groups are followed; default 1, only
+	// the groups that name the person.
+	GroupDepth int `toml:"group_depth"`
 	// ConnectTimeout bounds dialing, TLS and bind together; default 3s.
 	ConnectTimeout setting.Duration `toml:"connect_timeout"`
 	// OperationTimeout bounds every other operation; default 10s.
@@ -95,6 +98,7 @@ func Defaults() Config {
 		Unlock:           true,
 		WriteStrategy:    string(Direct),
 		GroupFilter:      "(|(member={dn})(uniqueMember={dn}))",
+		GroupDepth:       1,
 		ConnectTimeout:   setting.Duration(3 * time.Second),
 		OperationTimeout: setting.Duration(10 * time.Second),
 		Connections:      8,

@@ -9,8 +9,6 @@ import (
 const (
 	pwdReset             = "pwdReset"
 	pwdAccountLockedTime = "pwdAccountLockedTime"
-	// permanentLock is what an administrator writes into pwdAccountLockedTime.
-	permanentLock = "000001010000Z"
 )
 
 // permissions: a Password Modify alone also takes a temporary lock away, so
@@ -56,9 +54,10 @@ func (f openLDAP) demandAge(l *ldap.Conn, dn string, id ID, changeStamp string) 
 	return err
 }
 
-// unlock takes away just the lock that was seen.
+// unlock takes away just the lock that was seen, so that one that an
+// administrator puts in its place stays.
 func (f openLDAP) unlock(l *ldap.Conn, dn string, id ID, lock []string) error {
-	return f.modify(l, dn, id, "(!("+pwdAccountLockedTime+"="+permanentLock+"))",
+	return f.modify(l, dn, id, "",
 		change{operation: Unlock, attribute: pwdAccountLockedTime, kind: "delete", values: lock})
 }
 

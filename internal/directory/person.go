@@ -107,25 +107,6 @@ func (d *Directory) person(f flavor, entry *ldap.Entry, s *server) (*Person, err
 	return p, nil
 }
 
-// maxGroups bounds the groups of one person; whoever has more cannot be judged.
-const maxGroups = 1000
-
-// Groups returns the DNs of the person's groups in the form of [NormalDN]. An
-// answer that is not whole is an error, because a protected group may be in
-// what is missing.
-func (d *Directory) Groups(ctx context.Context, p *Person) ([]string, error) {
-	filter := strings.ReplaceAll(d.config.GroupFilter, "{dn}", ldap.EscapeFilter(p.DN))
-	entries, _, err := d.search(ctx, d.subtree(d.config.GroupBaseDN, filter, maxGroups, noAttributes))
-	if err != nil {
-		return nil, unavailable("search for groups", err)
-	}
-	groups := make([]string, 0, len(entries))
-	for _, entry := range entries {
-		groups = append(groups, NormalDN(entry.DN))
-	}
-	return groups, nil
-}
-
 // Policy returns the password policy that applies to the person: the one that
 // the entry names, else default_policy_dn, else one without rules.
 func (d *Directory) Policy(ctx context.Context, p *Person) (*PasswordPolicy, error) {

@@ -103,6 +103,22 @@ func TestWithoutUnlockALockStays(t *testing.T) {
 	wantPassword(t, s, "alice", second)
 }
 
+// TestWithoutUnlockALockWithoutEndStays, however old it is: the policy has no
+// pwdLockoutDuration.
+func TestWithoutUnlockALockWithoutEndStays(t *testing.T) {
+	t.Parallel()
+	const policy = "cn=forever,ou=policies," + testenv.BaseDN
+	s := testenv.NewSlapd(t, testenv.SlapdOptions{
+		LDIF: "dn: " + policy + "\nobjectClass: device\nobjectClass: pwdPolicy\ncn: forever\npwdAttribute: userPassword\npwdLockout: TRUE\n" +
+			testenv.PersonLDIF("carol", "pwdPolicySubentry: "+policy, "pwdAccountLockedTime: 20200101000000Z"),
+	})
+	c := configFor(s)
+	c.Unlock = false
+	if carol := find(t, open(t, c), "carol"); carol.State != directory.Locked || carol.MayReset() {
+		t.Errorf("state %s, may reset: %t", carol.State, carol.MayReset())
+	}
+}
+
 // TestS34_LockedForGoodBetweenReadingAndWriting: a Password Modify would take
 // the administrator's lock away.
 func TestS34_LockedForGoodBetweenReadingAndWriting(t *testing.T) {
