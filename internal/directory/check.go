@@ -60,8 +60,11 @@ func (d *Directory) checkPolicy(ctx context.Context, c *conn) error {
 		return nil
 	}
 	entries, err := c.search(ctx, d.entry(d.config.DefaultPolicyDN, "(objectClass=*)", d.known().policyAttributes()...))
-	if err != nil || len(entries) != 1 {
+	if err != nil {
 		return unavailable("read default_policy_dn", err)
+	}
+	if len(entries) != 1 {
+		return nil
 	}
 	policy, err := d.known().policy(entries[0], "", time.Now())
 	if err != nil {
