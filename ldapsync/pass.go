@@ -1,6 +1,7 @@
 package ldapsync
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"slices"
@@ -74,7 +75,7 @@ func (p *pass) take(ctx context.Context, page directory.Page) error {
 		return err
 	}
 	if p.Progress != nil {
-		p.Progress(Progress{People: p.report.People, Estimate: page.Estimate, Elapsed: time.Since(p.began)})
+		p.Progress(Progress{People: p.report.People, Estimate: cmp.Or(page.Estimate, p.Expected), Elapsed: time.Since(p.began)})
 	}
 	return nil
 }

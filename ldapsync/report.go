@@ -81,7 +81,8 @@ func (r *Report) share(holders map[digest]int32) {
 // Progress is how far a pass is.
 type Progress struct {
 	People int
-	// Estimate is how many the directory thinks there are; 0 if it does not say.
+	// Estimate is how many there are according to the directory, or to the last
+	// whole pass; 0 if neither says.
 	Estimate int
 	Elapsed  time.Duration
 }

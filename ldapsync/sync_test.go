@@ -82,7 +82,7 @@ func TestTheGoneKeepWhatOthersEntered(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.remove(t, "crowd003")
-	if r := s.run(t); r.Removed != 2 {
+	if r := s.run(t); r.Missing != 2 || r.MissingPeople != 1 || r.Removed != 2 {
 		t.Errorf("%+v", r)
 	}
 	s.want(t, gone, "staff by@staff.example")

@@ -23,6 +23,9 @@ type Syncer struct {
 	// AllowRemovals, if not 0, stands for max_removals and the percentage this
 	// time: so many contacts may be removed.
 	AllowRemovals int
+	// Expected is how many people the last whole pass saw; 0 if that is not
+	// known. It only serves the estimate in Progress.
+	Expected int
 	// Progress is called after each page; it may be nil.
 	Progress func(Progress)
 }

@@ -9,8 +9,7 @@ import (
 	"strings"
 
 	"latchkey/config"
-	"latchkey/internal/contact"
-	"latchkey/internal/directory"
+	"latchkey/internal/keyring"
 	"latchkey/ldapsync"
 )
 
@@ -52,13 +51,14 @@ func (c syncCommand) Run(ctx context.Context, app *application) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, d.close()) }()
+	keys, err := keyring.Load(loaded.Keys.File)
+	if err != nil {
+		return err
+	}
+	history := ldapsync.NewHistory(d.store, keys)
 	var failures []error
 	for _, section := range sections {
-		people, err := d.choose(section.Directory)
-		if err != nil {
-			return err
-		}
-		if err := c.sync(ctx, app, d.contacts, people, section, d.rules); err != nil {
+		if err := c.sync(ctx, app, d, section, history); err != nil {
 			failures = append(failures, fmt.Errorf("directory %s: %w", section.Directory, err))
 		}
 		if ctx.Err() != nil {
@@ -86,10 +86,18 @@ func (c syncCommand) sections(loaded *config.Config) ([]ldapsync.Config, error) 
 	return nil, usageError(fmt.Sprintf("no [[sync]] reads a directory %q; there is: %s", c.Directory, strings.Join(names, ", ")))
 }
 
-func (c syncCommand) sync(ctx context.Context, app *application, cards *contact.Store, people *directory.Directory, section ldapsync.Config, rules contact.Config) error {
+func (c syncCommand) sync(ctx context.Context, app *application, d *desk, section ldapsync.Config, history *ldapsync.History) error {
+	people, err := d.choose(section.Directory)
+	if err != nil {
+		return err
+	}
+	past, err := history.Last(ctx, section.Directory)
+	if err != nil && !errors.Is(err, ldapsync.ErrNoPast) {
+		return err
+	}
 	meter := newMeter(app.err)
 	syncer := ldapsync.Syncer{
-		Config: section, Rules: rules, Source: people, Cards: cards,
+		Config: section, Rules: d.rules, Source: people, Cards: d.contacts, Expected: past.People,
 		DryRun: c.DryRun, AllowRemovals: c.AllowRemovals, Progress: meter.show,
 	}
 	report, err := syncer.Run(ctx)
@@ -97,6 +105,7 @@ func (c syncCommand) sync(ctx context.Context, app *application, cards *contact.
 	if tooMany, ok := errors.AsType[*ldapsync.TooManyError](err); ok {
 		err = fmt.Errorf("%w; if they are, run again with --allow-removals=%d", err, tooMany.Contacts)
 	}
+	err = errors.Join(err, history.Note(ctx, report))
 	if c.JSON {
 		return errors.Join(err, printJSON(app.out, report))
 	}
