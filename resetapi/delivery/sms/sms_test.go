@@ -64,7 +64,7 @@ func TestSend(t *testing.T) {
 	}
 	r := server.Requests()[0]
 	if r.Method != http.MethodPost || r.Header.Get("Content-Type") != "application/json" || r.Header.Get("Authorization") != "Bearer hunter2" ||
-		r.Header.Get("Idempotency-Key") != "job-1" || r.Header.Get("X-Id") != "job-1" {
+		r.Header.Get("Idempotency-Key") != "job-1" || r.Header.Get("Connection") != "close" || r.Header.Get("X-Id") != "job-1" {
 		t.Errorf("%s %v", r.Method, r.Header)
 	}
 	want := "1234 5678 is your code to set a new password. It is valid for 10 min. Never tell it to anybody, not even to support.\n@reset.example.org #12345678"

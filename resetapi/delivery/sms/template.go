@@ -63,13 +63,11 @@ func asItIs(s string) string { return s }
 
 // inJSON is a text as it stands between the quotes of a JSON string.
 func inJSON(s string) string {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(s); err != nil {
+	text, err := json.Marshal(s)
+	if err != nil {
 		panic(err) // a string
 	}
-	return strings.TrimSuffix(strings.TrimPrefix(strings.TrimSuffix(b.String(), "\n"), `"`), `"`)
+	return string(text[1 : len(text)-1])
 }
 
 func inXML(s string) string {
