@@ -182,4 +182,5 @@ func (l *loader) checkWhole(c *Config) {
 		first[d.Name] = i
 	}
 	l.checkSyncs(c, first)
+	l.checkSupport(c, first)
 }

@@ -58,10 +58,12 @@ func setAt(target reflect.Value, p path, depth int, value any) error {
 		name := reflect.ValueOf(p[depth]).Convert(target.Type().Key())
 		entry := reflect.New(target.Type().Elem()).Elem()
 		old := target.MapIndex(name)
-		if !old.IsValid() {
+		switch {
+		case old.IsValid():
+			entry.Set(old)
+		case entry.Kind() != reflect.String: // a text may have any name
 			return &unknownError{depth, keysOf(target)}
 		}
-		entry.Set(old)
 		defer func() { target.SetMapIndex(name, entry) }()
 		return setAt(entry, p, depth+1, value)
 	}
@@ -101,7 +103,7 @@ const (
 	ofValue  kindOf = iota
 	ofTable         // [section]
 	ofTables        // [[section]]
-	ofNames         // [section.NAME], the names being those of the defaults
+	ofNames         // [section.NAME], the names being those of the defaults, or any where texts are named
 )
 
 func kind(t reflect.Type) kindOf {

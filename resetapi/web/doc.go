@@ -8,7 +8,12 @@
 //     it worked and to its own when it was refused, so that no page that people
 //     go back to or reload is the answer to a form. Only what is no use of the
 //     page at all (a form that cannot be read, a fault of ours) is answered with
-//     its status.
+//     its status. The form for support is the one exception: refused, it is shown
+//     again with its status and what was typed, since a long message is cruel to
+//     lose and can be kept nowhere.
+//   - The ways to get help are on every page, after the same wait for everyone.
+//     The wait is an animation of the style alone; where something went wrong
+//     there is none.
 //   - What was wrong with a form travels to its page in a second cookie, for a
 //     minute: which page, a number, and keys of sentences, never a sentence and
 //     never what was typed. The next page that is shown takes it back, and says

@@ -24,7 +24,7 @@ func (s *Site) showEnded(w http.ResponseWriter, r *http.Request) error {
 	}
 	speech, key := s.speech(r), "end."+string(view.End)
 	s.render(w, r, http.StatusOK, "ended", frame{
-		Title: speech.T(key + ".title"),
+		Title: speech.T(key + ".title"), Help: true,
 		Content: endedPage{
 			Text: speech.T(key + ".text"), Restart: view.End != recovery.NotAllowed,
 		},

@@ -16,6 +16,8 @@ const (
 	pathDone     = "/done"
 	pathEnded    = "/ended"
 	pathGiveUp   = "/give-up"
+	pathSupport  = "/support"
+	pathSent     = "/support/sent"
 )
 
 // The notices that a redirect may ask the next page for. Any other is ignored.

@@ -45,14 +45,21 @@ type frame struct {
 	Stage int
 	// Alerts say what was wrong with the form that was sent.
 	Alerts []alert
+	// Help shows the ways to get help at once; otherwise they wait a moment.
+	Help bool
 	// Refresh is after how many seconds the page loads itself again.
 	Refresh int
 	Content any
 
 	Brand   string
 	Support Config
-	Style   string
-	Logo    string
+	// Writes tells that the page leads to the form for support; the form itself
+	// does not.
+	Writes bool
+	Style  string
+	// Wait is the style that holds the panel back; empty where it is there at once.
+	Wait string
+	Logo string
 }
 
 // Wrong reports whether an alert is about a field.
@@ -75,6 +82,12 @@ func (s *Site) render(w http.ResponseWriter, r *http.Request, status int, name s
 	f.Support, f.Style, f.Logo, f.Brand = s.config, s.style, s.logo, s.config.ServiceName
 	if f.Brand == "" {
 		f.Brand = f.T("brand")
+	}
+	f.Writes = s.config.TakesRequests() && r.URL.Path != pathSupport && r.URL.Path != pathSent
+	// A page that says that something went wrong, or that loads itself again
+	// before the wait is over, holds nothing back.
+	if !f.Help && len(f.Alerts) == 0 && f.Refresh == 0 && status < http.StatusBadRequest {
+		f.Wait = s.wait
 	}
 	var body bytes.Buffer
 	if err := s.pages[name].Execute(&body, f); err != nil {

@@ -10,6 +10,7 @@ import (
 	"net/netip"
 
 	"latchkey/resetapi/recovery"
+	"latchkey/resetapi/support"
 )
 
 // Attempts begins and ends recoveries.
@@ -41,6 +42,11 @@ type Recoveries interface {
 	Passwords
 }
 
+// Desk takes requests for help and returns the reference number of each.
+type Desk interface {
+	Submit(ctx context.Context, request support.Request, address netip.Addr) (reference string, err error)
+}
+
 // Options is what the server around the pages knows.
 type Options struct {
 	// Address returns where a request came from, for the limits.
@@ -51,6 +57,9 @@ type Options struct {
 	// Insecure drops Secure and the __Host- prefix from the cookies. It is for a
 	// public URL that is http on the loopback and for nothing else.
 	Insecure bool
+	// Desk takes what people write to support; may be nil where the
+	// configuration names no address for it.
+	Desk Desk
 }
 
 // Site is the wizard as an http.Handler for the root of a host.
@@ -63,6 +72,7 @@ type Site struct {
 	pages      map[string]*template.Template
 	assets     map[string]asset
 	style      string
+	wait       string
 	logo       string
 	mux        *http.ServeMux
 }
@@ -72,6 +82,9 @@ type Site struct {
 func New(c Config, recoveries Recoveries, logger *slog.Logger, o Options) (*Site, error) {
 	if o.Address == nil || o.RequestID == nil {
 		return nil, errors.New("the pages need the functions Address and RequestID")
+	}
+	if c.TakesRequests() && o.Desk == nil {
+		return nil, errors.New("the pages need a desk that takes requests for help")
 	}
 	spoken, err := loadLanguages(messageFiles)
 	if err != nil {
@@ -91,6 +104,9 @@ func New(c Config, recoveries Recoveries, logger *slog.Logger, o Options) (*Site
 	if s.logo, err = s.addAsset("logo", ".svg", "image/svg+xml"); err != nil {
 		return nil, err
 	}
+	if c.PanelAfter > 0 {
+		s.wait = s.keepAsset("wait", ".css", "text/css; charset=utf-8", waitStyle(c.PanelAfter.Std()))
+	}
 	s.routes()
 	return s, nil
 }
@@ -108,6 +124,8 @@ func (s *Site) routes() {
 		pathDone:         {get: s.showDone},
 		pathEnded:        {get: s.showEnded},
 		pathGiveUp:       {get: s.goOn, post: s.giveUp},
+		pathSupport:      {get: s.showSupport, post: s.askSupport},
+		pathSent:         {get: s.showSent},
 		"/static/{name}": {get: s.static},
 	} {
 		allowed := "GET, HEAD"

@@ -121,6 +121,7 @@ func TestEverythingHasASentence(t *testing.T) {
 		want("../recovery/state.go", "Method", "method.%s."+part)
 	}
 	want("../../internal/directory/directory.go", "Reason", "reason.%s")
+	want("../support/request.go", "Fault", "fault.%s")
 	// The twelve reasons that the design fixes.
 	for reason := range strings.FieldsSeq("too_short too_long in_history unchanged too_young not_complex too_common breached contains_login contains_context_word forbidden_character directory_refused") {
 		keys = append(keys, "reason."+reason)
@@ -137,7 +138,7 @@ func TestEverythingHasASentence(t *testing.T) {
 
 // Messages that nothing says are left-overs.
 func TestEveryMessageIsUsed(t *testing.T) {
-	made := regexp.MustCompile(`^(problem|end|reason|method|notice)\.`)
+	made := regexp.MustCompile(`^(problem|end|reason|method|notice|fault)\.`)
 	used := usedKeys(t)
 	for _, key := range slices.Sorted(maps.Keys(load(t).spoken[0].messages)) {
 		if !made.MatchString(key) && !slices.Contains(used, key) {

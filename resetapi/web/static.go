@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"time"
 )
 
 //go:embed static
@@ -23,10 +24,21 @@ func (s *Site) addAsset(name, extension, kind string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("read a static file: %w", err)
 	}
+	return s.keepAsset(name, extension, kind, body), nil
+}
+
+// keepAsset serves a file and returns its path.
+func (s *Site) keepAsset(name, extension, kind string, body []byte) string {
 	sum := sha256.Sum256(body)
 	hashed := name + "." + hex.EncodeToString(sum[:6]) + extension
 	s.assets[hashed] = asset{kind, body}
-	return "/static/" + hashed, nil
+	return "/static/" + hashed
+}
+
+// waitStyle tells the style how long the panel with help is not shown: it is
+// configured, and a page may have no style of its own.
+func waitStyle(d time.Duration) []byte {
+	return fmt.Appendf(nil, ":root { --panel-after: %dms; }\n", d.Milliseconds())
 }
 
 func (s *Site) static(w http.ResponseWriter, r *http.Request) error {
