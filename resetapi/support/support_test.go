@@ -106,10 +106,12 @@ func TestFaultsCostNothing(t *testing.T) {
 		change func(*support.Request)
 		want   []support.Fault
 	}{
-		"nothing":          {func(r *support.Request) { *r = support.Request{} }, []support.Fault{support.NameMissing, support.NoWayBack}},
-		"only controls":    {func(r *support.Request) { r.Name = "\x00\u202e \n" }, []support.Fault{support.NameMissing}},
-		"e-mail only":      {func(r *support.Request) { r.Phone, r.Email = "", "b@home.test" }, nil},
-		"longest":          {func(r *support.Request) { r.Name, r.Message = strings.Repeat("ü", 100), strings.Repeat("\U0001F511", 1000) }, nil},
+		"nothing":       {func(r *support.Request) { *r = support.Request{} }, []support.Fault{support.NameMissing, support.NoWayBack}},
+		"only controls": {func(r *support.Request) { r.Name = "\x00\u202e \n" }, []support.Fault{support.NameMissing}},
+		"e-mail only":   {func(r *support.Request) { r.Phone, r.Email = "", "b@home.test" }, nil},
+		"longest": {func(r *support.Request) {
+			r.Name, r.Message = strings.Repeat("ü", 100), strings.Repeat("\U0001F511", 1000)
+		}, nil},
 		"long name":        {func(r *support.Request) { r.Name = strings.Repeat("ü", 101) }, []support.Fault{support.NameTooLong}},
 		"long message":     {func(r *support.Request) { r.Message = strings.Repeat("x", 1001) }, []support.Fault{support.MessageTooLong}},
 		"long phone":       {func(r *support.Request) { r.Phone = strings.Repeat("1", 41) }, []support.Fault{support.PhoneOdd}},

@@ -91,11 +91,13 @@ func TestRefusedRequestsKeepWhatWasTyped(t *testing.T) {
 	}{
 		"faults": {
 			&support.FaultsError{Faults: []support.Fault{support.NameTooLong, support.PhoneOdd, support.MessageTooLong}}, http.StatusUnprocessableEntity,
-			[]string{"Please check this", "at most 100 characters", "at most 40 in all", "Shorten it to 1000 characters"}, "name phone message",
+			[]string{"Please check this", "at most 100 characters", "at most 40 in all", "Shorten it to 1000 characters"},
+			"name phone message",
 		},
 		"no way back": {
 			&support.FaultsError{Faults: []support.Fault{support.NameMissing, support.NoWayBack, support.EmailOdd}}, http.StatusUnprocessableEntity,
-			[]string{"Enter your name.", "so that support can reach you", "cannot be an e-mail address"}, "name phone email",
+			[]string{"Enter your name.", "so that support can reach you", "cannot be an e-mail address"},
+			"name phone email",
 		},
 		"limited": {
 			&recovery.LimitedError{RetryAfter: 9 * time.Minute}, http.StatusTooManyRequests, []string{"Yours was not sent", "Try again in 9 minutes"}, "",
