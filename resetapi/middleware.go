@@ -78,9 +78,10 @@ func (s *Server) log(next http.Handler) http.Handler {
 		if status == 0 {
 			status = http.StatusOK
 		}
+		route, took := chi.RouteContext(r.Context()).RoutePattern(), time.Since(begun)
+		s.meter.Request(route, methodName(r.Method), status, took)
 		s.logger.InfoContext(r.Context(), "request", "request_id", RequestID(r.Context()), "method", methodName(r.Method),
-			"route", chi.RouteContext(r.Context()).RoutePattern(), "status", status,
-			"milliseconds", time.Since(begun).Milliseconds())
+			"route", route, "status", status, "milliseconds", took.Milliseconds())
 	})
 }
 

@@ -46,17 +46,23 @@ type Pages interface {
 	Fail(w http.ResponseWriter, r *http.Request, p problem.Problem)
 }
 
+// Meter counts requests.
+type Meter interface {
+	Request(route, method string, status int, took time.Duration)
+}
+
 // Server serves the API and the pages.
 type Server struct {
 	config     Config
 	recoveries Recoveries
 	pages      Pages
+	meter      Meter
 	logger     *slog.Logger
 }
 
 // New returns a server.
-func New(c Config, recoveries Recoveries, pages Pages, logger *slog.Logger) *Server {
-	return &Server{config: c, recoveries: recoveries, pages: pages, logger: logger}
+func New(c Config, recoveries Recoveries, pages Pages, meter Meter, logger *slog.Logger) *Server {
+	return &Server{config: c, recoveries: recoveries, pages: pages, meter: meter, logger: logger}
 }
 
 // Handler returns the whole site.

@@ -140,6 +140,9 @@ func (d *demo) configuration() string {
 	return fmt.Sprintf(`[server]
 listen = %q
 public_url = "http://%[1]s"
+private_listen = ""
+[audit]
+dir = "audit"
 [[directory]]
 name = "demo"
 servers = [%q]

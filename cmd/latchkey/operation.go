@@ -39,18 +39,16 @@ func listenPublic(ctx context.Context, c resetapi.Config, logger *slog.Logger) (
 	return listener, certificate, nil
 }
 
-// servePrivate serves health and metrics until the context ends. Without an
-// address it only waits.
-func servePrivate(ctx context.Context, address string, o *resetapi.Operation) error {
+// listenPrivate opens the listener of health and metrics; nil without an address.
+func listenPrivate(ctx context.Context, address string) (net.Listener, error) {
 	if address == "" {
-		<-ctx.Done()
-		return nil
+		return nil, nil
 	}
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
 	if err != nil {
-		return fmt.Errorf("listen for health and metrics: %w", err)
+		return nil, fmt.Errorf("listen for health and metrics: %w", err)
 	}
-	return o.Serve(ctx, listener)
+	return listener, nil
 }
 
 // errQueueFull means that no message can be queued.

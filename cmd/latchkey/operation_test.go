@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"io"
 	"log/slog"
@@ -9,7 +8,6 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
-	"time"
 
 	"latchkey/internal/directory"
 	"latchkey/internal/keyring"
@@ -123,17 +121,16 @@ func TestListenPublic(t *testing.T) {
 	plain.Close()
 }
 
-// TestServePrivate without an address waits for the end, and with one that is
-// taken fails.
-func TestServePrivate(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
-	defer cancel()
-	if err := servePrivate(ctx, "", nil); err != nil {
-		t.Error(err)
+// TestListenPrivate: without an address there is no listener, and one that is
+// taken is told at the start.
+func TestListenPrivate(t *testing.T) {
+	if listener, err := listenPrivate(t.Context(), ""); listener != nil || err != nil {
+		t.Errorf("without an address: %v, %v", listener, err)
 	}
 	taken := httptest.NewServer(http.NotFoundHandler())
 	defer taken.Close()
-	if err := servePrivate(t.Context(), taken.Listener.Addr().String(), nil); err == nil {
+	if listener, err := listenPrivate(t.Context(), taken.Listener.Addr().String()); err == nil {
+		listener.Close()
 		t.Error("two listeners on one port")
 	}
 }

@@ -5,23 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
-	"sync"
 
 	"latchkey/config"
-	"latchkey/internal/contact"
+	"latchkey/internal/audit"
 	"latchkey/internal/directory"
-	"latchkey/internal/keyring"
-	"latchkey/internal/ratelimit"
-	"latchkey/internal/store"
 	"latchkey/internal/telemetry"
-	"latchkey/resetapi"
-	"latchkey/resetapi/delivery"
-	"latchkey/resetapi/delivery/mail"
 	"latchkey/resetapi/policy"
 	"latchkey/resetapi/recovery"
-	"latchkey/resetapi/verifier"
-	"latchkey/resetapi/web"
 )
 
 type serveCommand struct {
@@ -30,11 +20,11 @@ type serveCommand struct {
 
 // Help is shown by --help.
 func (serveCommand) Help() string {
-	return "Before anything is served, Redis, the keyring and each directory are checked; what is wrong is said, and nothing is served. Logs are JSON lines on standard error. An interrupt or SIGTERM lets requests finish and ends."
+	return "Before anything is served, Redis, the keyring, the audit and each directory are checked; what is wrong is said, and nothing is served. Logs are JSON lines on standard error. An interrupt or SIGTERM lets requests finish and ends; SIGHUP takes up a new certificate, keyring and log level."
 }
 
 // Run serves until it is told to stop.
-func (c serveCommand) Run(ctx context.Context, app *application) error {
+func (c serveCommand) Run(ctx context.Context, app *application) (err error) {
 	loaded, err := app.load()
 	if err != nil {
 		return err
@@ -42,25 +32,22 @@ func (c serveCommand) Run(ctx context.Context, app *application) error {
 	if err := forbidDumps(); err != nil {
 		return err
 	}
-	level := slog.LevelInfo
-	if c.Debug {
-		level = slog.LevelDebug
+	level := new(slog.LevelVar)
+	level.Set(minimum(loaded, c.Debug))
+	b := &backends{config: loaded, logger: telemetry.NewLogger(app.err, level), metrics: telemetry.NewMetrics(shownVersion())}
+	defer func() { err = errors.Join(err, b.close()) }()
+	if err := b.open(ctx); err != nil {
+		return err
 	}
-	logger := telemetry.NewLogger(app.err, level)
-	s, keys, err := openStore(loaded)
+	s, err := newServing(ctx, b)
 	if err != nil {
 		return err
 	}
-	defer s.Close()
-	if err := s.Check(ctx, keys.Fingerprint()); err != nil {
-		return err
+	reload := &reloader{
+		app: app, inUse: loaded, keys: b.keys, certificate: s.certificate,
+		level: level, debug: c.Debug, logger: b.logger,
 	}
-	directories, err := openDirectories(ctx, loaded.Directories, logger)
-	if err != nil {
-		return err
-	}
-	defer closeDirectories(directories)
-	return serve(ctx, loaded, s, keys, directories, logger)
+	return s.run(ctx, reload)
 }
 
 // openDirectories opens and checks them all.
@@ -90,46 +77,34 @@ func closeDirectories(directories []*directory.Directory) {
 	}
 }
 
-// serve wires the halves together and runs them. Requests end before the
-// workers do, so that what a request began is finished.
-func serve(ctx context.Context, c *config.Config, s *store.Store, keys *keyring.Ring, directories []*directory.Directory, logger *slog.Logger) error {
-	mailer, err := mail.Open(c.Mail)
-	if err != nil {
+// open opens and checks everything that serving needs.
+func (b *backends) open(ctx context.Context) (err error) {
+	if b.store, b.keys, err = openStore(b.config); err != nil {
 		return err
 	}
-	queue := delivery.NewQueue(s, keys, c.Delivery)
-	recoveries := recovery.New(recovery.Parts{
-		Config: c.Recovery, Password: c.Password, Queue: c.Delivery,
-		Policy: newPolicy(c), Directories: named(directories),
-		Contacts: contact.NewStore(s, keys), Codes: verifier.NewIssued(keys), Jobs: queue,
-		Limits: ratelimit.New(s, keys, c.Limits), Store: recovery.NewStore(s, keys), Keys: keys, Logger: logger,
-	})
-	pages, err := web.New(c.Support, recoveries, logger, web.Options{
-		Address: resetapi.Address, RequestID: resetapi.RequestID, Insecure: !c.Server.Secure(),
-	})
-	if err != nil {
+	b.store.OnFailure(func() { b.metrics.BackendError("redis") })
+	if err := b.store.Check(ctx, b.keys.Fingerprint()); err != nil {
 		return err
 	}
-	worker := &delivery.Worker{
-		Queue: queue, Recipients: recoveries, Logger: logger,
-		Channels: map[string]delivery.Channel{string(recovery.EmailCode): mailer},
+	tail := audit.NewTail(b.store, b.keys, b.config.Audit)
+	if b.audit, err = audit.Open(b.config.Audit, b.keys, tail, b.logger); err != nil {
+		return err
 	}
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.Server.Listen)
-	if err != nil {
-		return fmt.Errorf("listen for people: %w", err)
+	b.directories, err = openDirectories(ctx, b.config.Directories, b.logger)
+	return err
+}
+
+// close closes what is open, the audit after everything that writes to it.
+func (b *backends) close() error {
+	closeDirectories(b.directories)
+	var failures []error
+	if b.audit != nil {
+		failures = append(failures, b.audit.Close())
 	}
-	background, stop := context.WithCancel(context.WithoutCancel(ctx))
-	defer stop()
-	var running sync.WaitGroup
-	var recoveryErr, workerErr error
-	running.Go(func() { recoveryErr = recoveries.Run(background) })
-	running.Go(func() { workerErr = worker.Run(background) })
-	logger.Info("serving", "listen", listener.Addr().String(), "public_url", c.Server.PublicURL)
-	serveErr := resetapi.New(c.Server, recoveries, pages, logger).Serve(ctx, listener)
-	stop()
-	running.Wait()
-	logger.Info("stopped")
-	return errors.Join(serveErr, recoveryErr, workerErr)
+	if b.store != nil {
+		failures = append(failures, b.store.Close())
+	}
+	return errors.Join(failures...)
 }
 
 func named(directories []*directory.Directory) []recovery.Directory {

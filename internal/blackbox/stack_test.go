@@ -178,6 +178,9 @@ func (s *stack) configuration(port int, server string, o options) string {
 [server]
 listen = "127.0.0.1:%d"
 public_url = "%s"
+private_listen = ""
+[audit]
+dir = "audit"
 [[directory]]
 name = "main"
 servers = ["%s"]

@@ -60,6 +60,8 @@ func (a *fakeAudit) Record(_ context.Context, e audit.Event) error {
 	return nil
 }
 
+func (a *fakeAudit) Throttled(string) {}
+
 func (a *fakeAudit) Note(e audit.Event) { _ = a.Record(context.Background(), e) }
 
 // of returns the outcomes of the events of one kind.
@@ -78,6 +80,8 @@ func (a *fakeAudit) of(kind string) []string {
 type meter struct{}
 
 func (meter) RecoveryStarted()  {}
+func (meter) RecoveryDecoy()    {}
+func (meter) Limited(string)    {}
 func (meter) Gate(string, bool) {}
 func (meter) Write(string)      {}
 

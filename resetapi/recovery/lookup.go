@@ -101,6 +101,7 @@ func (s *Service) identify(ctx context.Context, r Record) (Event, error) {
 
 func (s *Service) decoy(ctx context.Context, r Record, subject Subject, reason string) {
 	s.Logger.InfoContext(ctx, "recovery is a decoy", "recovery", r.ID, "reason", reason)
+	s.Meter.RecoveryDecoy()
 	e := audit.Event{Kind: audit.LookedUp, Outcome: "decoy", Recovery: r.ID, Reason: reason}
 	if subject.Directory != "" {
 		e.Directory, e.Person = subject.Directory, subject.Person

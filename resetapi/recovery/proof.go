@@ -30,6 +30,9 @@ func (s *Service) Prove(ctx context.Context, t Ticket, m Method, code string) (T
 	if err := s.take(ctx, ratelimit.Budget{Limit: ratelimit.CodesPerAddress, Of: ratelimit.Host(t.Address)}); err != nil {
 		return Ticket{}, View{}, err
 	}
+	if err := s.Store.healthy(); err != nil {
+		return Ticket{}, View{}, err
+	}
 	old, previous, err := s.admit(ctx, t)
 	if err != nil {
 		return Ticket{}, View{}, err

@@ -76,13 +76,16 @@ type Switch interface {
 type Auditor interface {
 	Record(ctx context.Context, e audit.Event) error
 	Note(e audit.Event)
+	Throttled(limit string)
 }
 
 // Meter counts what happens.
 type Meter interface {
 	RecoveryStarted()
+	RecoveryDecoy()
 	Gate(method string, passed bool)
 	Write(outcome string)
+	Limited(limit string)
 }
 
 // Parts is what a service is made of. All are required.
@@ -255,6 +258,23 @@ func (r Record) over() bool {
 	return r.State == Done || r.State == Ended || r.State == Writing || r.State == Unknown
 }
 
+// Whose tells whom a recovery is about, for support: the login as it was typed,
+// and the directory of the person behind it. Both are empty when there is no
+// such recovery, the directory also when there is no such person.
+func (s *Service) Whose(ctx context.Context, id string) (login, directory string, err error) {
+	r, err := s.Store.load(ctx, id)
+	if errors.Is(err, ErrNoRecovery) {
+		return "", "", nil
+	}
+	if err != nil {
+		return "", "", err
+	}
+	if r.Refused != nil {
+		return r.Login, r.Refused.Subject.Directory, nil
+	}
+	return r.Login, r.Subject.Directory, nil
+}
+
 // lifetime is how long a record is kept, counted from its last step.
 func (s *Service) lifetime() time.Duration {
 	return s.Config.Lifetime.Std() + s.Config.Retention.Std()
@@ -267,6 +287,8 @@ func (s *Service) take(ctx context.Context, budgets ...ratelimit.Budget) error {
 	}
 	if !decision.Allowed {
 		s.Logger.InfoContext(ctx, "limit reached", "limit", decision.Limit)
+		s.Audit.Throttled(decision.Limit)
+		s.Meter.Limited(decision.Limit)
 		return &LimitedError{RetryAfter: decision.RetryAfter}
 	}
 	return nil

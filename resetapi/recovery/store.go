@@ -51,6 +51,10 @@ type stored struct {
 	now time.Time
 }
 
+// healthy refuses while Redis is known not to be what it must be: counters that
+// may be lost guard nothing.
+func (s *Store) healthy() error { return store.Unavailable(s.redis.Healthy()) }
+
 // clock returns the store's time.
 func (s *Store) clock(ctx context.Context) (time.Time, error) {
 	now, err := s.redis.Time(ctx).Result()

@@ -64,7 +64,7 @@ func (s *Service) SetPassword(ctx context.Context, t Ticket, candidate string) (
 	if reasons := s.Password.Check(candidate, old.Subject.Login); len(reasons) > 0 {
 		return View{}, &RefusedError{reasons}
 	}
-	if err := s.thawed(ctx); err != nil {
+	if err := errors.Join(s.Store.healthy(), s.thawed(ctx)); err != nil {
 		return View{}, err
 	}
 	claim := rand.Text()
