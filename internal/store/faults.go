@@ -55,11 +55,15 @@ func (c Config) addressFaults() []setting.Fault {
 		if setting.Loopback(address) {
 			continue
 		}
-		if c.Username == "" || c.Password.IsZero() {
-			return []setting.Fault{{Key: "username", Problem: "or its password is missing, and " + address + " is not on this machine", Allowed: "an ACL user of its own with a password_file; without one only the loopback or a local socket"}}
-		}
+		var faults []setting.Fault
 		if !c.TLS {
-			return []setting.Fault{{Key: "tls", Problem: "is off, and " + address + " is not on this machine", Allowed: "tls = true; without TLS only the loopback or a local socket"}}
+			faults = append(faults, setting.Fault{Key: "tls", Problem: "is off, and " + address + " is not on this machine", Allowed: "tls = true; without TLS only the loopback or a local socket"})
+		}
+		if c.Username == "" {
+			faults = append(faults, setting.Fault{Key: "username", Problem: "is missing, and " + address + " is not on this machine", Allowed: "an ACL user of its own; without one only the loopback or a local socket"})
+		}
+		if faults != nil {
+			return faults
 		}
 	}
 	return nil
