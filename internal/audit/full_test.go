@@ -84,6 +84,8 @@ func TestF28_FullDisk(t *testing.T) {
 		}
 		verified(t, dir, keys)
 		l.Note(audit.Event{Kind: audit.Guessed})
+		time.Sleep(2 * time.Second) // of the bubble's clock: in vain
+		synctest.Wait()
 		free()
 		time.Sleep(2 * time.Second) // of the bubble's clock: nobody needs to try
 		synctest.Wait()

@@ -106,6 +106,38 @@ func TestAForgerWithoutTheKeyIsFound(t *testing.T) {
 	}
 }
 
+// TestTwoFuturesAreNotMixed: a copy that went on by itself, with the same key
+// and the same numbers, is another chain.
+func TestTwoFuturesAreNotMixed(t *testing.T) {
+	keys, one, two := keyring.Generate(), t.TempDir(), t.TempDir()
+	written(t, one, keys)
+	if err := os.CopyFS(two, os.DirFS(one)); err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range []string{one, two} {
+		closeLog(t, open(t, dir, keys))
+		verified(t, dir, keys)
+	}
+	theirs, err := os.ReadFile(filepath.Join(two, firstFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(one, firstFile)
+	rewrite(t, path, func(all [][]byte) [][]byte {
+		all[11] = bytes.SplitAfter(theirs, []byte("\n"))[11]
+		return all
+	})
+	if got := brokenAt(t, one, keys); got.Line != 12 || !strings.Contains(got.Problem, "follow") {
+		t.Errorf("with a line of the other: %v", got)
+	}
+	if err := os.WriteFile(path, theirs, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := brokenAt(t, one, keys); got.Line != 12 || !strings.Contains(got.Problem, "head") {
+		t.Errorf("with all lines of the other: %v", got)
+	}
+}
+
 func TestTheHeadIsMissed(t *testing.T) {
 	keys := keyring.Generate()
 	for name, change := range map[string]func(dir string) error{
