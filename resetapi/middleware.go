@@ -1,6 +1,7 @@
 package resetapi
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"fmt"
@@ -78,7 +79,7 @@ func (s *Server) log(next http.Handler) http.Handler {
 		if status == 0 {
 			status = http.StatusOK
 		}
-		route, took := chi.RouteContext(r.Context()).RoutePattern(), time.Since(begun)
+		route, took := cmp.Or(chi.RouteContext(r.Context()).RoutePattern(), "other"), time.Since(begun)
 		s.meter.Request(route, methodName(r.Method), status, took)
 		s.logger.InfoContext(r.Context(), "request", "request_id", RequestID(r.Context()), "method", methodName(r.Method),
 			"route", route, "status", status, "milliseconds", took.Milliseconds())

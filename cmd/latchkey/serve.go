@@ -36,6 +36,9 @@ func (c serveCommand) Run(ctx context.Context, app *application) (err error) {
 	level.Set(minimum(loaded, c.Debug))
 	b := &backends{config: loaded, logger: telemetry.NewLogger(app.err, level), metrics: telemetry.NewMetrics(shownVersion())}
 	defer func() { err = errors.Join(err, b.close()) }()
+	for _, warning := range loaded.Warnings() {
+		b.logger.Warn(warning)
+	}
 	if err := b.open(ctx); err != nil {
 		return err
 	}

@@ -106,7 +106,7 @@ func (b *backends) newRecoveries(queue *delivery.Queue, limits *ratelimit.Limite
 	c := b.config
 	return recovery.New(recovery.Parts{
 		Config: c.Recovery, Password: c.Password, Queue: c.Delivery,
-		Policy: newPolicy(c), Directories: named(b.directories), Methods: methods,
+		Policy: newPolicy(c), Directories: named(b.directories), Methods: methods, Reaches: c.SMS.Reaches,
 		Contacts: contact.NewStore(b.store, b.keys), Codes: verifier.NewIssued(b.keys), Jobs: queue,
 		Limits: limits, Store: recovery.NewStore(b.store, b.keys), Keys: b.keys, Logger: b.logger,
 		Freeze: freeze.New(b.store, c.Server.FreezeFile, b.logger), Audit: b.audit, Meter: b.metrics,

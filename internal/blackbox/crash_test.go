@@ -110,7 +110,7 @@ func (c *caller) tryProof(code string) (reply, error) {
 func (s *stack) notices(address string) int {
 	n := 0
 	for _, m := range s.mail.Messages() {
-		if m.To[0] == address && strings.Contains(m.Subject, "password was changed") {
+		if m.To[0] == address && strings.HasSuffix(m.Subject, "was changed") {
 			n++
 		}
 	}

@@ -90,6 +90,7 @@ func TestAnAdministratorNeedsMailAndTelephone(t *testing.T) {
 // TestAnAdministratorWithOneContact is a decoy who is told why.
 func TestAnAdministratorWithOneContact(t *testing.T) {
 	s, gateway := withSMS(t, options{limits: roomy()})
+	s.run("contacts", "delete", "bob")
 	s.run("contacts", "set", "bob", "--email=bob@home.test")
 	c := s.caller()
 	c.start("bob")

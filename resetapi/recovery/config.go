@@ -60,7 +60,7 @@ func Defaults() Config {
 		CodesPerGate: 3, GuessesPerCode: 5, GuessesPerRecovery: 5, GuessesPerDay: 10, GuessesInARow: 50,
 		RefusalsPerRecovery: 5, LookupQueue: 1000, LookupWorkers: 4,
 		LookupJitter: setting.Duration(50 * time.Millisecond), WriteTimeout: setting.Duration(25 * time.Second),
-		SettleFor:    setting.Duration(30 * time.Second), SettleEvery: setting.Duration(10 * time.Second),
+		SettleFor: setting.Duration(30 * time.Second), SettleEvery: setting.Duration(10 * time.Second),
 		Retention: setting.Duration(24 * time.Hour),
 	}
 }

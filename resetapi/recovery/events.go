@@ -100,14 +100,17 @@ func (e Claimed) apply(r *Record, now time.Time, _ Config) error {
 
 // Aimed notes which server and entry the write goes to, so that it can be
 // settled after a restart.
-type Aimed struct{ Claim, Server, DN string }
+type Aimed struct {
+	Claim, Server, DN string
+	Unflagged         bool
+}
 
 func (e Aimed) apply(r *Record, _ time.Time, _ Config) error {
 	if r.State != Writing || r.Write.Claim != e.Claim {
 		return ErrNotNow
 	}
 	aimed := *r.Write
-	aimed.Server, aimed.DN = e.Server, e.DN
+	aimed.Server, aimed.DN, aimed.Unflagged = e.Server, e.DN, e.Unflagged
 	r.Write = &aimed
 	return nil
 }

@@ -110,7 +110,8 @@ func newHarness(t testing.TB, adapt func(*Parts)) *harness {
 		Directories: []Directory{{Name: "test", People: h.dir, Passwords: h.dir}},
 		Contacts:    h.cards, Codes: verifier.NewIssued(keys), Jobs: h, Store: NewStore(s, keys), Keys: keys,
 		Limits: ratelimit.New(s, keys, generous()), Logger: slog.New(slog.DiscardHandler),
-		Methods: []Method{EmailCode, SMSCode}, Freeze: &h.frozen, Audit: &h.audit, Meter: meter{},
+		Methods: []Method{EmailCode, SMSCode}, Reaches: func(string) bool { return true },
+		Freeze: &h.frozen, Audit: &h.audit, Meter: meter{},
 	}
 	parts.Config.LookupJitter = 0
 	if adapt != nil {

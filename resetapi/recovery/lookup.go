@@ -120,7 +120,7 @@ func refusal(person *directory.Person, decision policy.Decision, required Requir
 		return delivery.ReasonLocked
 	case person.State == directory.Expired:
 		return delivery.ReasonExpired
-	case !person.State.Resettable():
+	case !person.MayReset():
 		return delivery.ReasonDisabled
 	case !decision.Enabled:
 		return delivery.ReasonNotEnabled
@@ -187,11 +187,16 @@ func kind(m Method) contact.Kind {
 // sends reports whether something can be sent by a method.
 func (s *Service) sends(m Method) bool { return slices.Contains(s.Methods, m) }
 
+// reaches reports whether messages get to a contact at all.
+func (s *Service) reaches(c contact.Contact) bool {
+	return c.Kind != contact.Mobile || s.Reaches != nil && s.Reaches(c.Value)
+}
+
 // reachable are the methods by which the card's contacts can be reached.
 func (s *Service) reachable(card contact.Card, methods []string) []Method {
 	var usable []Method
 	for _, m := range methodsOf(methods) {
-		if s.sends(m) && len(card.Of(kind(m))) > 0 {
+		if s.sends(m) && slices.ContainsFunc(card.Of(kind(m)), s.reaches) {
 			usable = append(usable, m)
 		}
 	}

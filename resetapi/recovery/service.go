@@ -96,17 +96,19 @@ type Parts struct {
 	Policy      *policy.Policy
 	Directories []Directory
 	// Methods are those that something can be sent by.
-	Methods  []Method
+	Methods []Method
+	// Reaches reports whether SMS get to a number; nil where SMS is off.
+	Reaches  func(number string) bool
 	Contacts Contacts
 	Codes    Codes
-	Jobs        Sealer
-	Limits      Limits
-	Store       *Store
-	Keys        *keyring.Ring
-	Logger      *slog.Logger
-	Freeze      Switch
-	Audit       Auditor
-	Meter       Meter
+	Jobs     Sealer
+	Limits   Limits
+	Store    *Store
+	Keys     *keyring.Ring
+	Logger   *slog.Logger
+	Freeze   Switch
+	Audit    Auditor
+	Meter    Meter
 }
 
 // Service is what the API and the pages call. Its methods are safe for

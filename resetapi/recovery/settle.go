@@ -75,7 +75,7 @@ func (s *Service) settleLater(ctx context.Context, old stored) (stored, error) {
 	if err != nil {
 		return old, err
 	}
-	attempt := directory.Attempt{Server: old.Write.Server, ID: id, DN: old.Write.DN, ChangeStamp: old.Subject.Stamp}
+	attempt := directory.Attempt{Server: old.Write.Server, ID: id, DN: old.Write.DN, ChangeStamp: old.Subject.Stamp, Unflagged: old.Write.Unflagged}
 	settlement, _ := s.look(ctx, old, attempt, "")
 	if settlement == directory.Undecided {
 		return old, nil

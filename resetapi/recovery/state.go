@@ -120,6 +120,8 @@ type Write struct {
 	// Server and DN are where the write went; empty while nothing was sent.
 	Server string `json:"server,omitempty"`
 	DN     string `json:"dn,omitempty"`
+	// Unflagged is what settling must know of must-change (directory.Attempt).
+	Unflagged bool `json:"unflagged,omitempty"`
 	// UnwrittenAt is when the directory was first seen without the new password.
 	UnwrittenAt time.Time `json:"unwritten_at,omitzero"`
 }

@@ -90,7 +90,7 @@ func anyEvent(t *rapid.T, r Record) Event {
 		GuessesExhausted{},
 		Claimed{claim},
 		Claimed{claim},
-		Aimed{claim, "server", "dn"},
+		Aimed{Claim: claim, Server: "server", DN: "dn"},
 		Wrote{claim, Outcome(rapid.IntRange(0, 6).Draw(t, "outcome"))},
 		Settled{claim, rapid.Bool().Draw(t, "written")},
 		Overtaken{},

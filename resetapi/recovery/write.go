@@ -143,12 +143,12 @@ func (s *Service) attempt(ctx context.Context, claimed stored, candidate string)
 	if err != nil {
 		return directory.Attempt{}, err
 	}
-	attempt := directory.Attempt{Server: person.Server(), ID: person.ID, DN: person.DN, ChangeStamp: person.ChangeStamp}
+	attempt := person.Attempt()
 	if err := s.recheck(ctx, d, person, claimed.Subject); err != nil {
 		return attempt, err
 	}
 	// Where the write goes is stored before it goes.
-	aimed := Aimed{Claim: claimed.Write.Claim, Server: attempt.Server, DN: attempt.DN}
+	aimed := Aimed{Claim: claimed.Write.Claim, Server: attempt.Server, DN: attempt.DN, Unflagged: attempt.Unflagged}
 	fresh, err := s.Store.load(ctx, claimed.ID)
 	if err != nil {
 		return attempt, err
@@ -181,7 +181,7 @@ func (s *Service) recheck(ctx context.Context, d Directory, person *directory.Pe
 	if person.ChangeStamp != subject.Stamp {
 		return fmt.Errorf("%w: the password was changed", errMoved)
 	}
-	if !person.State.Resettable() {
+	if !person.MayReset() {
 		return fmt.Errorf("%w: the account is %s", errMoved, person.State)
 	}
 	decision, err := s.Policy.Decide(ctx, person, d)
