@@ -47,7 +47,7 @@ func TestRedisRights(t *testing.T) {
 			return s.XGroupCreateMkStream(ctx, store.Hot("stream"), "group", "0").Err()
 		},
 		"scan":  func() error { return s.Scan(ctx, 0, store.CardPattern, 10).Err() },
-		"watch": func() error { return s.Watch(ctx, func(*redis.Tx) error { return nil }, key) },
+		"watch": func() error { return s.UniversalClient.Watch(ctx, func(*redis.Tx) error { return nil }, key) },
 	} {
 		if err := run(); err != nil {
 			t.Errorf("%s: %v", name, err)
