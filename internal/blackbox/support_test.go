@@ -218,3 +218,30 @@ func TestHelpComesWithTheConfiguredWait(t *testing.T) {
 	helped(nobody.submit("/give-up", nil), false)
 	s.signsIn("bob", newPassword, testenv.FirstPassword)
 }
+
+// TestHelpAppearsInChromium: until the wait is over, the panel is there neither
+// for eyes nor for the keyboard; then it is, and nothing moved.
+func TestHelpAppearsInChromium(t *testing.T) {
+	testenv.Need(t, "chromium")
+	s := start(t, options{limits: helpful("1000/1m")})
+	b := s.chromium()
+	b.visit("/")
+	text := func() string { return b.eval("document.querySelector('footer').innerText") }
+	height := b.eval("document.documentElement.scrollHeight")
+	focused := b.eval("(document.querySelector('footer a').focus(), document.activeElement.closest('footer') !== null)")
+	if got := text(); got != "More help in a moment" || focused != "false" {
+		t.Errorf("during the wait the foot says %q; it takes the focus: %s", got, focused)
+	}
+	eventually(t, "the panel appears", func() bool { return strings.Contains(text(), "Write to support") })
+	focused = b.eval("(document.querySelector('footer a').focus(), document.activeElement.closest('footer') !== null)")
+	if got := text(); strings.Contains(got, "More help in a moment") || focused != "true" {
+		t.Errorf("after the wait the foot says %q; it takes the focus: %s", got, focused)
+	}
+	if after := b.eval("document.documentElement.scrollHeight"); after != height {
+		t.Errorf("the page was %s high and is %s", height, after)
+	}
+	b.press("footer a.button").on("/support", "Contact support")
+	b.submit("/support", fields{"name": "Bob", "phone": "+49 30 1", "message": "Help"}).on("/support/sent", "Your message is on its way", "Your reference number")
+	b.reload().on("/support/sent", "Your message is on its way", "Your reference number")
+	b.back().on("/support", "Contact support")
+}

@@ -63,13 +63,16 @@ type frame struct {
 }
 
 // Wrong reports whether an alert is about a field.
-func (f frame) Wrong(field string) bool {
+func (f frame) Wrong(field string) bool { return f.Fault(field) != "" }
+
+// Fault is the first sentence about a field; empty where nothing is wrong.
+func (f frame) Fault(field string) string {
 	for _, a := range f.Alerts {
 		if a.Field == field {
-			return true
+			return a.Text
 		}
 	}
-	return false
+	return ""
 }
 
 func (s *Site) speech(r *http.Request) *speech {

@@ -39,6 +39,7 @@ func TestContrast(t *testing.T) {
 			{"on-accent", "accent", 4.5},
 			{"on-accent", "accent-deep", 4.5},
 			{"bad", "bad-ground", 4.5},
+			{"bad", "paper", 4.5},
 			{"line", "paper", 3},
 		} {
 			front, back := colors[pair.front], colors[pair.back]

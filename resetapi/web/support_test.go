@@ -124,6 +124,11 @@ func TestRefusedRequestsKeepWhatWasTyped(t *testing.T) {
 		if diff := cmp.Diff(typed, values); diff != "" {
 			t.Errorf("%s: %s", name, diff)
 		}
+		for _, field := range wrong {
+			if !strings.Contains(page.Body.String(), `<p class="fault" id="`+field+`-fault">`) {
+				t.Errorf("%s: no sentence beside the field %s", name, field)
+			}
+		}
 		if got := strings.Join(wrong, " "); got != test.wrong {
 			t.Errorf("%s: the fields %q are marked, want %q", name, got, test.wrong)
 		}
