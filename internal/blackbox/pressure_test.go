@@ -1,0 +1,181 @@
+package blackbox
+
+import (
+	"fmt"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"latchkey/internal/testenv"
+)
+
+// together runs f for 0 to n-1, at most 32 at a time.
+func together(n int, f func(i int)) {
+	var all sync.WaitGroup
+	places := make(chan struct{}, 32)
+	for i := range n {
+		places <- struct{}{}
+		all.Go(func() {
+			defer func() { <-places }()
+			f(i)
+		})
+	}
+	all.Wait()
+}
+
+// TestS05_ParallelRightCodes: 200 submissions of one right code pass the gate
+// once. A client that lost the answer may get it again; it is the same answer.
+func TestS05_ParallelRightCodes(t *testing.T) {
+	s := start(t, options{limits: roomy()})
+	c := s.caller()
+	c.start("alice")
+	c.want(http.StatusAccepted, c.open())
+	code := s.code("alice", 0)
+	var tokens sync.Map
+	together(200, func(int) {
+		r, err := c.try(http.MethodPost, "/recoveries/"+c.id+"/proofs", fields{"method": "email", "code": code})
+		if err == nil && r.status == http.StatusOK {
+			tokens.Store(r.json["token"], true)
+		}
+	})
+	var different []string
+	tokens.Range(func(token, _ any) bool { different = append(different, token.(string)); return true })
+	if len(different) != 1 {
+		t.Fatalf("%d different answers, want one success", len(different))
+	}
+	s.log.await(t, `"msg":"gate passed"`, 1)
+	c.token = different[0]
+	c.want(http.StatusOK, c.set(newPassword))
+	s.signsIn("alice", newPassword, testenv.FirstPassword)
+}
+
+// TestS05_ParallelWrongCodes: 500 wrong guesses at once; five are compared.
+func TestS05_ParallelWrongCodes(t *testing.T) {
+	s := start(t, options{limits: roomy()})
+	c := s.caller()
+	c.start("alice")
+	c.want(http.StatusAccepted, c.open())
+	code := s.code("alice", 0)
+	var more atomic.Int32
+	together(500, func(i int) {
+		guess := fmt.Sprintf("%08d", i)
+		if guess == code {
+			return
+		}
+		r, err := c.try(http.MethodPost, "/recoveries/"+c.id+"/proofs", fields{"method": "email", "code": guess})
+		if left, ok := r.json["tries_left"].(float64); err == nil && ok && left > 0 {
+			more.Add(1)
+		}
+	})
+	if more.Load() > 4 {
+		t.Errorf("%d guesses were told that tries are left, want at most 4", more.Load())
+	}
+	if r := c.want(http.StatusGone, c.prove(code)); r.json["end"] != "too_many_guesses" {
+		t.Errorf("the right code afterwards: %s", r.body)
+	}
+	s.log.await(t, `"msg":"wrong code"`, 5)
+	s.signsIn("alice", testenv.FirstPassword, newPassword)
+}
+
+// TestASprayStaysInTheBudget: 10,000 logins from as many addresses; no more
+// recoveries begin than the limit on everything allows, and the rest is 429.
+func TestASprayStaysInTheBudget(t *testing.T) {
+	const budget = 500
+	s := start(t, options{limits: roomy("starts") + fmt.Sprintf("[limits.starts]\nrates = [\"%d/24h\"]\n", budget)})
+	var begun, refused atomic.Int32
+	together(10_000, func(i int) {
+		c := &caller{s: s, address: fmt.Sprintf("10.%d.%d.%d", i>>16, i>>8&255, i&255)}
+		r, err := c.try(http.MethodPost, "/recoveries", fields{"login": fmt.Sprintf("user-%d", i)})
+		switch {
+		case err != nil:
+			t.Error(err)
+		case r.status == http.StatusAccepted:
+			begun.Add(1)
+		case r.status == http.StatusTooManyRequests:
+			refused.Add(1)
+		}
+	})
+	// While it lasts, a few units flow back: one in 173 seconds.
+	if begun.Load() < budget || begun.Load() > budget+2 || begun.Load()+refused.Load() != 10_000 {
+		t.Errorf("%d begun and %d refused of 10,000, with a budget of %d", begun.Load(), refused.Load(), budget)
+	}
+}
+
+// TestF14_RedisThatTakesNothing: a replica, or one that is full. No code is
+// compared and nothing is written; afterwards everything goes on.
+func TestF14_RedisThatTakesNothing(t *testing.T) {
+	for name, commands := range map[string][2][]string{
+		"read-only":     {{"REPLICAOF", "127.0.0.1", "1"}, {"REPLICAOF", "NO", "ONE"}},
+		"out of memory": {{"CONFIG", "SET", "maxmemory", "1mb"}, {"CONFIG", "SET", "maxmemory", "0"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := start(t, options{limits: roomy()})
+			c := s.caller()
+			c.start("alice")
+			c.want(http.StatusAccepted, c.open())
+			code := s.code("alice", 0)
+			ready := s.caller().verified("bob")
+			s.delivered()
+			if _, err := s.redis.Admin(t.Context(), commands[0]...); err != nil {
+				t.Fatal(err)
+			}
+			for _, r := range []reply{c.prove(code), ready.set(newPassword), s.caller().do(http.MethodPost, "/recoveries", fields{"login": "bob"})} {
+				if c.want(http.StatusServiceUnavailable, r); r.header.Get("Retry-After") == "" {
+					t.Errorf("no Retry-After: %s", r.body)
+				}
+			}
+			s.signsIn("bob", testenv.FirstPassword, newPassword)
+			if _, err := s.redis.Admin(t.Context(), commands[1]...); err != nil {
+				t.Fatal(err)
+			}
+			c.want(http.StatusOK, c.prove(code))
+			c.want(http.StatusOK, c.set(newPassword))
+			ready.want(http.StatusOK, ready.set(newPassword))
+			s.signsIn("alice", newPassword, testenv.FirstPassword)
+			s.signsIn("bob", newPassword, testenv.FirstPassword)
+		})
+	}
+}
+
+// TestF25_MailServerAway: codes come when the mail server is back in time, and
+// notices come whenever it is back; neither comes twice.
+func TestF25_MailServerAway(t *testing.T) {
+	s := start(t, options{limits: roomy()})
+	s.mail.Behave(testenv.MailBehavior{Recipient: 451})
+	c := s.caller()
+	c.start("alice")
+	c.want(http.StatusAccepted, c.open())
+	eventually(t, "the mail server refused for now", func() bool { return s.mail.Logins() > 0 })
+	s.mail.Behave(testenv.MailBehavior{})
+	c.want(http.StatusOK, c.prove(s.code("alice", 0)))
+	s.delivered()
+	s.mail.Behave(testenv.MailBehavior{Recipient: 451})
+	logins := s.mail.Logins()
+	c.want(http.StatusOK, c.set(newPassword))
+	eventually(t, "the notice was refused for now", func() bool { return s.mail.Logins() > logins })
+	s.mail.Behave(testenv.MailBehavior{})
+	eventually(t, "the notices came", func() bool {
+		return s.notices("alice@home.test") > 0 && s.notices("alice@example.test") > 0
+	})
+	s.delivered()
+	if n := s.mailTo("alice"); n != 2 {
+		t.Errorf("%d mails, want one code and one notice", n)
+	}
+}
+
+// TestFrozenFromTheCommandLine: freeze stops writes within seconds, on a server
+// that runs, and unfreeze lets them go on.
+func TestFrozenFromTheCommandLine(t *testing.T) {
+	s := start(t, options{limits: roomy()})
+	c := s.caller().verified("alice")
+	s.run("freeze", "--reason", "test")
+	eventually(t, "nothing is served", func() bool {
+		return s.caller().do(http.MethodPost, "/recoveries", fields{"login": "bob"}).status == http.StatusServiceUnavailable
+	})
+	c.want(http.StatusServiceUnavailable, c.set(newPassword))
+	s.signsIn("alice", testenv.FirstPassword, newPassword)
+	s.run("unfreeze")
+	eventually(t, "the write goes on", func() bool { return c.set(newPassword).status == http.StatusOK })
+	s.signsIn("alice", newPassword, testenv.FirstPassword)
+}
