@@ -67,7 +67,7 @@ func TestRequestOfAStrangerIsMarked(t *testing.T) {
 			if strings.Contains(line, evil) && line != "What Latchkey knows:" && !strings.HasPrefix(line, "> ") {
 				t.Errorf("%.20q became a line of ours: %q", text, line)
 			}
-			if strings.HasPrefix(line, "> ") && len(line) > 2+quotedWidth {
+			if strings.HasPrefix(line, "> ") && len(line) > 72 {
 				t.Errorf("%.20q became a line of %d bytes, which may be wrapped", text, len(line))
 			}
 		}
