@@ -4,7 +4,6 @@ import (
 	"errors"
 	"slices"
 	"strings"
-	"time"
 
 	"latchkey/internal/contact"
 	"latchkey/internal/directory"
@@ -16,12 +15,6 @@ var (
 	// ErrTooManyValues means that an entry has more values than max_values.
 	ErrTooManyValues = errors.New("the entry has more values than max_values")
 )
-
-// value is a contact without its history.
-type value struct {
-	kind contact.Kind
-	text string
-}
 
 // refusal is a value of an entry that may not be a contact.
 type refusal struct {
@@ -47,7 +40,7 @@ func (m mapping) attributes() []string {
 
 // contacts returns what an entry has, in a fixed order (LDAP has none among the
 // values of an attribute), and what was refused.
-func (m mapping) contacts(e directory.Entry) ([]value, []refusal) {
+func (m mapping) contacts(e directory.Entry) ([]contact.Address, []refusal) {
 	var refused []refusal
 	addresses := m.first(e, contact.Email, m.config.Email, &refused)
 	numbers := m.first(e, contact.Mobile, m.config.Mobile, &refused)
@@ -55,12 +48,12 @@ func (m mapping) contacts(e directory.Entry) ([]value, []refusal) {
 }
 
 // first takes the first attribute that has a usable value.
-func (m mapping) first(e directory.Entry, kind contact.Kind, attributes []string, refused *[]refusal) []value {
+func (m mapping) first(e directory.Entry, kind contact.Kind, attributes []string, refused *[]refusal) []contact.Address {
 	for _, attribute := range attributes {
-		var found []value
+		var found []contact.Address
 		for _, text := range slices.Sorted(slices.Values(e.Attributes[attribute])) {
 			normal, err := m.normal(e, kind, text)
-			v := value{kind, normal}
+			v := contact.Address{Kind: kind, Value: normal}
 			switch {
 			case err != nil:
 			case slices.Contains(found, v):
@@ -94,35 +87,6 @@ func (m mapping) normal(e directory.Entry, kind contact.Kind, text string) (stri
 		}
 	}
 	return normal, nil
-}
-
-// replaced is a card's contacts after the synchronized ones were replaced:
-// those of other sources as they were, then the new ones. What was there before
-// keeps its time.
-func replaced(old []contact.Contact, values []value, now time.Time) []contact.Contact {
-	var contacts []contact.Contact
-	added := make(map[value]time.Time)
-	other := make(map[value]bool)
-	for _, c := range old {
-		v := value{c.Kind, c.Value}
-		if c.Source == contact.Synced {
-			added[v] = c.AddedAt
-			continue
-		}
-		other[v] = true
-		contacts = append(contacts, c)
-	}
-	for _, v := range values {
-		if other[v] {
-			continue
-		}
-		at, ok := added[v]
-		if !ok {
-			at = now
-		}
-		contacts = append(contacts, contact.Contact{Kind: v.kind, Value: v.text, Source: contact.Synced, AddedAt: at})
-	}
-	return contacts
 }
 
 // synced counts the synchronized contacts of a kind.

@@ -37,7 +37,7 @@ func TestMappingTakesTheFirstUsableAttribute(t *testing.T) {
 			values, refusals := m.contacts(directory.Entry{Attributes: test.entry})
 			var got, refused []string
 			for _, v := range values {
-				got = append(got, v.text)
+				got = append(got, v.Value)
 			}
 			for _, r := range refusals {
 				refused = append(refused, r.attribute)
@@ -77,7 +77,9 @@ func TestReplacedTouchesItsOwnOnly(t *testing.T) {
 		of("kept@x.example", contact.Synced, before), of("gone@x.example", contact.Synced, before),
 		of("staff@x.example", contact.Staff, before), of("file@x.example", contact.Imported, before),
 	}
-	got := replaced(old, []value{{contact.Email, "new@x.example"}, {contact.Email, "kept@x.example"}, {contact.Email, "staff@x.example"}}, now)
+	got := contact.Card{Contacts: old}.Replaced(contact.Synced, []contact.Address{
+		{Kind: contact.Email, Value: "new@x.example"}, {Kind: contact.Email, Value: "kept@x.example"}, {Kind: contact.Email, Value: "staff@x.example"},
+	}, now)
 	want := []contact.Contact{
 		of("staff@x.example", contact.Staff, before), of("file@x.example", contact.Imported, before),
 		of("new@x.example", contact.Synced, now), of("kept@x.example", contact.Synced, before),

@@ -23,7 +23,7 @@ func digestOf(text string) digest {
 // those that it has.
 type removal struct {
 	person string
-	values []value
+	values []contact.Address
 }
 
 // pass is one reading of the whole directory.
@@ -54,7 +54,7 @@ func newPass(s *Syncer, now time.Time) *pass {
 // take brings a page of entries into cards.
 func (p *pass) take(ctx context.Context, page directory.Page) error {
 	var persons []string
-	var values [][]value
+	var values [][]contact.Address
 	for _, entry := range page.Entries {
 		if entry.ID.IsZero() {
 			p.report.Unidentified++
@@ -80,14 +80,14 @@ func (p *pass) take(ctx context.Context, page directory.Page) error {
 	return nil
 }
 
-func (p *pass) count(found []value) {
+func (p *pass) count(found []contact.Address) {
 	p.report.People++
 	p.report.Contacts += len(found)
 	if len(found) > 0 {
 		p.report.WithContacts++
 	}
 	for _, v := range found {
-		p.holders[digestOf(string(v.kind)+" "+v.text)]++
+		p.holders[digestOf(string(v.Kind)+" "+v.Value)]++
 	}
 }
 
@@ -101,7 +101,7 @@ type outcome struct {
 	empty        bool
 }
 
-func (p *pass) write(ctx context.Context, persons []string, values [][]value) error {
+func (p *pass) write(ctx context.Context, persons []string, values [][]contact.Address) error {
 	outcomes := make([]outcome, len(persons))
 	err := p.Cards.UpdateAll(ctx, p.Config.Directory, persons, func(i int, c *contact.Card) bool {
 		outcomes[i] = p.change(c, values[i])
@@ -131,13 +131,13 @@ func (p *pass) write(ctx context.Context, persons []string, values [][]value) er
 
 // change puts the values of an entry into the card. A card that would have
 // fewer contacts of a kind than before waits for the end of the pass.
-func (p *pass) change(c *contact.Card, values []value) outcome {
-	next := replaced(c.Contacts, values, p.now)
+func (p *pass) change(c *contact.Card, values []contact.Address) outcome {
+	next := c.Replaced(contact.Synced, values, p.now)
 	o := outcome{readable: true}
 	for _, kind := range []contact.Kind{contact.Email, contact.Mobile} {
 		old, left := synced(c.Contacts, kind), 0
 		for _, v := range values {
-			if v.kind == kind {
+			if v.Kind == kind {
 				left++
 			}
 		}

@@ -113,7 +113,7 @@ func (p *pass) remove(ctx context.Context) error {
 	removed := make([]int, len(persons))
 	err := p.Cards.UpdateAll(ctx, p.Config.Directory, persons, func(i int, c *contact.Card) bool {
 		before := len(c.Contacts)
-		c.Contacts = replaced(c.Contacts, p.removals[i].values, p.now)
+		c.Contacts = c.Replaced(contact.Synced, p.removals[i].values, p.now)
 		removed[i] = before - len(c.Contacts)
 		return true
 	})

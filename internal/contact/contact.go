@@ -80,3 +80,38 @@ func (c Card) Version() string {
 	sum := sha256.Sum256([]byte(strings.Join(lines, "")))
 	return hex.EncodeToString(sum[:16])
 }
+
+// Address is a contact without its history.
+type Address struct {
+	Kind  Kind
+	Value string
+}
+
+// Replaced returns the contacts of a card after those of one source were
+// replaced: those of other sources as they were, then the new ones. One that
+// another source has is not added twice, and one that was there before keeps
+// its time.
+func (c Card) Replaced(source Source, with []Address, now time.Time) []Contact {
+	var contacts []Contact
+	added, other := make(map[Address]time.Time), make(map[Address]bool)
+	for _, old := range c.Contacts {
+		at := Address{old.Kind, old.Value}
+		if old.Source == source {
+			added[at] = old.AddedAt
+			continue
+		}
+		other[at] = true
+		contacts = append(contacts, old)
+	}
+	for _, at := range with {
+		if other[at] {
+			continue
+		}
+		since, ok := added[at]
+		if !ok {
+			since = now
+		}
+		contacts = append(contacts, Contact{Kind: at.Kind, Value: at.Value, Source: source, AddedAt: since})
+	}
+	return contacts
+}

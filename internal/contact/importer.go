@@ -60,7 +60,7 @@ type Result struct {
 func (i *Importer) Import(ctx context.Context, r io.Reader) (Result, error) {
 	rows, faults := ParseCSV(r, i.Config)
 	a := assignment{
-		people: make(map[owner]*imported), resolved: make(map[owner]answer), held: make(map[value]bool), faults: faults,
+		people: make(map[owner]*imported), resolved: make(map[owner]answer), held: make(map[Address]bool), faults: faults,
 	}
 	for _, row := range rows {
 		if err := i.assign(ctx, &a, row); err != nil {
@@ -77,7 +77,7 @@ func (i *Importer) Import(ctx context.Context, r io.Reader) (Result, error) {
 	now := time.Now().UTC().Truncate(time.Second)
 	for _, one := range a.order {
 		err := i.Store.Update(ctx, one.owner.directory, one.owner.name, func(c *Card) error {
-			c.Contacts = replaced(c.Contacts, one.values, now)
+			c.Contacts = c.Replaced(Imported, one.values, now)
 			return nil
 		})
 		if err != nil {
@@ -90,17 +90,11 @@ func (i *Importer) Import(ctx context.Context, r io.Reader) (Result, error) {
 // owner is a login while a file is read, and a person afterwards.
 type owner struct{ directory, name string }
 
-// value is a contact without its history.
-type value struct {
-	kind Kind
-	text string
-}
-
 // imported is one person's part of a file.
 type imported struct {
 	owner  owner
 	line   int // the first one
-	values []value
+	values []Address
 }
 
 // assignment is the good rows of a file, given to people.
@@ -108,7 +102,7 @@ type assignment struct {
 	people   map[owner]*imported
 	order    []*imported
 	resolved map[owner]answer
-	held     map[value]bool
+	held     map[Address]bool
 	rows     int
 	faults   []RowError
 	warnings []RowError
@@ -162,9 +156,9 @@ func (a *assignment) add(who owner, row Row) {
 	}
 	for _, cell := range []struct {
 		column string
-		value  value
-	}{{columnEmail, value{Email, row.Email}}, {columnMobile, value{Mobile, row.Mobile}}} {
-		if cell.value.text == "" || slices.Contains(one.values, cell.value) {
+		value  Address
+	}{{columnEmail, Address{Email, row.Email}}, {columnMobile, Address{Mobile, row.Mobile}}} {
+		if cell.value.Value == "" || slices.Contains(one.values, cell.value) {
 			continue
 		}
 		one.values = append(one.values, cell.value)
@@ -189,32 +183,4 @@ func (a *assignment) result() Result {
 	}
 	r.Rows = a.rows + r.Bad
 	return r
-}
-
-// replaced is a person's contacts after an import: those of other sources as
-// they were, then those of the file. What was imported before keeps its time.
-func replaced(old []Contact, values []value, now time.Time) []Contact {
-	var contacts []Contact
-	added := make(map[value]time.Time)
-	other := make(map[value]bool)
-	for _, c := range old {
-		v := value{c.Kind, c.Value}
-		if c.Source == Imported {
-			added[v] = c.AddedAt
-			continue
-		}
-		other[v] = true
-		contacts = append(contacts, c)
-	}
-	for _, v := range values {
-		if other[v] {
-			continue
-		}
-		at, ok := added[v]
-		if !ok {
-			at = now
-		}
-		contacts = append(contacts, Contact{Kind: v.kind, Value: v.text, Source: Imported, AddedAt: at})
-	}
-	return contacts
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"iter"
-	"sync"
 
 	"github.com/redis/go-redis/v9"
 
@@ -209,14 +208,16 @@ func (s *Store) updateBatch(ctx context.Context, directory string, persons []str
 // Each calls f with every card once, in no order. A card that does not open
 // does not keep the others back: Each tells of it at the end.
 func (s *Store) Each(ctx context.Context, f func(Card) error) error {
-	w := walk{store: s, f: f, seen: make(map[string]struct{})}
-	if cluster, ok := s.store.UniversalClient.(*redis.ClusterClient); ok {
-		err := cluster.ForEachMaster(ctx, func(ctx context.Context, master *redis.Client) error {
-			return w.node(ctx, master)
-		})
-		return errors.Join(err, w.unreadable.err())
-	}
-	return errors.Join(w.node(ctx, s.store), w.unreadable.err())
+	var bad unreadable
+	err := s.store.Walk(ctx, store.CardPattern, func(key string, sealed []byte) error {
+		card, err := s.open(key, sealed)
+		if err != nil {
+			bad.add(key, err)
+			return nil
+		}
+		return f(card)
+	})
+	return errors.Join(err, bad.err())
 }
 
 // All is Each as an iterator; an error ends it.
@@ -233,68 +234,4 @@ func (s *Store) All(ctx context.Context) iter.Seq2[Card, error] {
 			yield(Card{}, err)
 		}
 	}
-}
-
-// walk is one walk over all cards. On a Cluster its nodes run at once.
-type walk struct {
-	store *Store
-	f     func(Card) error
-
-	mu         sync.Mutex
-	seen       map[string]struct{} // SCAN may return a key twice
-	unreadable unreadable
-}
-
-func (w *walk) node(ctx context.Context, node redis.Cmdable) error {
-	for cursor := uint64(0); ; {
-		keys, next, err := node.Scan(ctx, cursor, store.CardPattern, batch).Result()
-		if err != nil {
-			return store.Unavailable(err)
-		}
-		if err := w.read(ctx, node, keys); err != nil {
-			return err
-		}
-		if cursor = next; cursor == 0 {
-			return nil
-		}
-	}
-}
-
-func (w *walk) read(ctx context.Context, node redis.Cmdable, keys []string) error {
-	values := make([]*redis.StringCmd, len(keys))
-	pipe := node.Pipeline()
-	for i, key := range keys {
-		values[i] = pipe.Get(ctx, key)
-	}
-	if _, err := pipe.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) {
-		return store.Unavailable(err)
-	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for i, key := range keys {
-		sealed, err := values[i].Bytes()
-		if errors.Is(err, redis.Nil) {
-			continue // removed since
-		}
-		if err != nil {
-			return store.Unavailable(err)
-		}
-		if err := w.visit(key, sealed); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (w *walk) visit(key string, sealed []byte) error {
-	if _, twice := w.seen[key]; twice {
-		return nil
-	}
-	w.seen[key] = struct{}{}
-	card, err := w.store.open(key, sealed)
-	if err != nil {
-		w.unreadable.add(key, err)
-		return nil
-	}
-	return w.f(card)
 }
