@@ -137,7 +137,7 @@ const (
 )
 
 func (e Wrote) apply(r *Record, _ time.Time, rules Config) error {
-	if (r.State != Writing && r.State != Unknown) || r.Write.Claim != e.Claim {
+	if r.State != Writing || r.Write.Claim != e.Claim {
 		return ErrNotNow
 	}
 	switch e.Outcome {
