@@ -59,9 +59,9 @@ func newServing(ctx context.Context, b *backends) (*serving, error) {
 	s.recoveries = b.newRecoveries(s.queue, limits, channels)
 	desk := s.newDesk(limits)
 	options := web.Options{Address: resetapi.Address, RequestID: resetapi.RequestID, Insecure: !b.config.Server.Secure()}
-	to := recipients{"": s.recoveries}
+	to := recipients{"": s.recoveries, delivery.KindSupport: desk}
 	if b.config.Support.TakesRequests() {
-		options.Desk, to[delivery.KindSupport] = desk, desk
+		options.Desk = desk
 	}
 	pages, err := web.New(b.config.Support, s.recoveries, b.logger, options)
 	if err != nil {

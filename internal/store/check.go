@@ -14,7 +14,7 @@ import (
 
 var (
 	// ErrNotInitialized means that the store has no epoch.
-	ErrNotInitialized = errors.New("the store is not initialized, or has lost its content: run `latchkey store init` once you know which")
+	ErrNotInitialized = errors.New("the store is not initialized, or has lost its content (a Redis whose default user is off and has no rights loses it at a restart: give it ~* &* +@all, it stays off): run `latchkey store init` once you know which")
 	// ErrInitialized means that the store has an epoch already.
 	ErrInitialized = errors.New("the store is initialized already")
 	// ErrOtherKeyring means that the store was initialized with another keyring.
@@ -40,15 +40,26 @@ func (s *Store) Init(ctx context.Context, fingerprint string) error {
 	if err := s.checkServers(ctx); err != nil {
 		return err
 	}
-	set, err := s.HSetNX(ctx, metaKey(), "keyring", fingerprint).Result()
+	set, err := redis.NewScript(initScript).Run(ctx, s, []string{metaKey()}, fingerprint, rand.Text()).Bool()
 	if err != nil {
 		return Unavailable(err)
 	}
 	if !set {
 		return ErrInitialized
 	}
-	return Unavailable(s.HSet(ctx, metaKey(), "epoch", rand.Text()).Err())
+	return nil
 }
+
+// initScript writes with two commands on purpose. A Redis whose default user is
+// off and has no rights loses at a restart what scripts wrote with more than one
+// command (redis/redis#14541), recoveries and counters with it; it then loses
+// this mark too, and nothing is served from it.
+const initScript = `
+if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
+redis.call('HSET', KEYS[1], 'keyring', ARGV[1])
+redis.call('HSET', KEYS[1], 'epoch', ARGV[2])
+return 1
+`
 
 // Check is what must hold before anything is served: Redis answers, is new
 // enough, evicts nothing, keeps what it is given, and lets its user run all

@@ -119,3 +119,32 @@ func TestVolatileIsAllowedWhereSaid(t *testing.T) {
 		t.Errorf("check: %v, volatile %t", err, s.Volatile())
 	}
 }
+
+// TestARedisThatForgetsIsNoticed: with a default user that is off and has no
+// rights, Redis 7.0 drops at a restart whatever scripts wrote. With it goes the
+// mark without which nothing is served.
+func TestARedisThatForgetsIsNoticed(t *testing.T) {
+	testenv.Need(t, "redis-server")
+	for rights, want := range map[string]error{"resetkeys -@all": store.ErrNotInitialized, "~* &* +@all": nil} {
+		t.Run(rights, func(t *testing.T) {
+			r := testenv.NewRedis(t, testenv.RedisOptions{})
+			command := append([]string{"ACL", "SETUSER", "default", "off"}, strings.Fields(rights)...)
+			for _, c := range [][]string{command, {"CONFIG", "REWRITE"}} {
+				if answer, err := r.Admin(t.Context(), c...); err != nil || answer != "OK" {
+					t.Fatalf("%v: %s, %v", c, answer, err)
+				}
+			}
+			s := open(t, r)
+			if err := s.Init(t.Context(), "ring"); err != nil {
+				t.Fatal(err)
+			}
+			r.Stop()
+			if err := r.Start(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if err := s.Check(t.Context(), "ring"); !errors.Is(err, want) {
+				t.Errorf("after a restart: %v, want %v", err, want)
+			}
+		})
+	}
+}

@@ -91,7 +91,9 @@ func (r *Redis) config(port int, options RedisOptions) []byte {
 		"bind 127.0.0.1", "daemonize no", "dir " + r.dir,
 		`save ""`, "appendonly yes", "appendfsync everysec", "maxmemory-policy noeviction",
 		"enable-debug-command local",
-		"user default off",
+		// The append-only file is replayed as the default user at a start: without
+		// these rights whatever a script wrote would be lost, silently.
+		"user default off ~* &* +@all",
 		"user " + redisUser + " on >" + r.Password + " " + RedisACL,
 		"user " + redisAdmin + " on >" + r.adminPassword + " ~* &* +@all",
 	}

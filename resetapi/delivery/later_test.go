@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"latchkey/internal/setting"
-	"latchkey/internal/testenv"
 )
 
 // The mail server is down for what would be an hour, while workers come and go.
@@ -46,7 +45,6 @@ func TestF25_NoticesOutliveAnOutage(t *testing.T) {
 	if err != nil || counts.Queued+counts.Delayed != n || counts.Dead != 0 {
 		t.Errorf("%+v, %v", counts, err)
 	}
-	replayAll(t, server)
 	server.Stop()
 	if err := server.Start(t.Context()); err != nil {
 		t.Fatal(err)
@@ -69,18 +67,6 @@ func TestF25_NoticesOutliveAnOutage(t *testing.T) {
 	}
 	if letters := dead(t, q); len(letters) != 0 {
 		t.Errorf("dead: %v", letters)
-	}
-}
-
-// replayAll gives the rights of its own append-only file to a Redis that turned
-// them off with the default user, as whom it replays: otherwise it drops, silently
-// up to 7.0, whatever a script or transaction wrote (redis/redis#14541).
-func replayAll(t *testing.T, server *testenv.Redis) {
-	t.Helper()
-	for _, command := range []string{"ACL SETUSER default off allkeys allchannels allcommands", "CONFIG REWRITE"} {
-		if answer, err := server.Admin(t.Context(), strings.Fields(command)...); err != nil || answer != "OK" {
-			t.Fatalf("%s: %s, %v", command, answer, err)
-		}
 	}
 }
 

@@ -49,7 +49,7 @@ func (s *Service) queue(j delivery.Job) saver {
 	id, sealed := s.Jobs.Seal(j)
 	return func(ctx context.Context, old stored, next Record) error {
 		return s.Store.swapAndQueue(ctx, old, next, s.lifetime(), job{
-			stream: delivery.StreamKey(), id: id, sealed: sealed, longest: s.Queue.MaxQueue,
+			stream: delivery.StreamKey(), later: delivery.LaterKey(), id: id, sealed: sealed, longest: s.Queue.MaxQueue,
 		})
 	}
 }

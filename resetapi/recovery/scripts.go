@@ -27,11 +27,12 @@ redis.call('PEXPIRE', KEYS[1], ARGV[3])
 return 1
 `
 
-// queueScript is swapScript and one delivery job: KEYS record, stream; ARGV as
-// above, longest queue, job id, job. Returns -1 when the queue is full.
+// queueScript is swapScript and one delivery job: KEYS record, stream, delayed
+// jobs; ARGV as above, longest queue, job id, job. Returns -1 when the queue is
+// full.
 const queueScript = `
 if redis.call('HGET', KEYS[1], 'v') ~= ARGV[1] then return 0 end
-if redis.call('XLEN', KEYS[2]) >= tonumber(ARGV[4]) then return -1 end
+if redis.call('XLEN', KEYS[2]) + redis.call('ZCARD', KEYS[3]) >= tonumber(ARGV[4]) then return -1 end
 redis.call('HSET', KEYS[1], 'v', ARGV[1] + 1, 'd', ARGV[2])
 redis.call('PEXPIRE', KEYS[1], ARGV[3])
 redis.call('XADD', KEYS[2], '*', 'id', ARGV[5], 'job', ARGV[6])

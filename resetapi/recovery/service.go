@@ -171,6 +171,9 @@ func (r Record) over() bool {
 // and the directory of the person behind it. Both are empty when there is no
 // such recovery, the directory also when there is no such person.
 func (s *Service) Whose(ctx context.Context, id string) (login, directory string, err error) {
+	if err := s.lookup(ctx, id); err != nil && !errors.Is(err, ErrNoRecovery) {
+		return "", "", err
+	}
 	r, err := s.Store.load(ctx, id)
 	if errors.Is(err, ErrNoRecovery) {
 		return "", "", nil

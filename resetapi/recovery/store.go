@@ -98,14 +98,15 @@ func (s *Store) swap(ctx context.Context, old stored, next Record, lifetime time
 
 // job is a sealed delivery job for the stream.
 type job struct {
-	stream, id string
-	sealed     []byte
+	// stream and later are the queue's keys.
+	stream, later, id string
+	sealed            []byte
 	// longest is the length at which the queue is full.
 	longest int
 }
 
 func (s *Store) swapAndQueue(ctx context.Context, old stored, next Record, lifetime time.Duration, j job) error {
-	return verdict(s.scripts.queue.Run(ctx, s.redis, []string{recordKey(next.ID), j.stream},
+	return verdict(s.scripts.queue.Run(ctx, s.redis, []string{recordKey(next.ID), j.stream, j.later},
 		old.version, s.seal(next), lifetime.Milliseconds(), j.longest, j.id, j.sealed), ErrBusy)
 }
 
