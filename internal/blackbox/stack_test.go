@@ -73,7 +73,7 @@ type options struct {
 	proxied bool
 	// crash names the place (package crash) at which the first process dies.
 	crash string
-	slapd   testenv.SlapdOptions
+	slapd testenv.SlapdOptions
 }
 
 // stack is a running Latchkey with everything around it.

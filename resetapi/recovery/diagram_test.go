@@ -64,11 +64,18 @@ func someEvent(random *rand.Rand, r Record) Event {
 		challenge = r.Challenge.ID
 	}
 	events := []Event{
-		Found{Subject{Person: "p"}, Requirement{1 + random.IntN(2), methods}}, NotFound{},
+		Found{Subject{Person: "p"}, Requirement{1 + random.IntN(2), methods}},
+		NotFound{},
 		Opened{Challenge{ID: "c", Method: methods[random.IntN(2)], ExpiresAt: r.TouchedAt.Add(time.Hour)}},
-		GatePassed{challenge}, GatePassed{challenge}, Claimed{claim}, Aimed{Claim: claim},
-		Wrote{claim, Outcome(random.IntN(6))}, Settled{claim, random.IntN(2) == 0},
-		GuessesExhausted{}, Overtaken{}, Abandoned{},
+		GatePassed{challenge},
+		GatePassed{challenge},
+		Claimed{claim},
+		Aimed{Claim: claim},
+		Wrote{claim, Outcome(random.IntN(6))},
+		Settled{claim, random.IntN(2) == 0},
+		GuessesExhausted{},
+		Overtaken{},
+		Abandoned{},
 	}
 	return events[random.IntN(len(events))]
 }
