@@ -69,6 +69,8 @@ type options struct {
 	config string
 	// recovery is added to [recovery], limits to the sections of limits.
 	recovery, limits string
+	// observed opens the private listener.
+	observed bool
 	// proxied puts a proxy between latchkey and slapd.
 	proxied bool
 	// crash names the place (package crash) at which the first process dies.
@@ -84,9 +86,9 @@ type stack struct {
 	redis *testenv.Redis
 	mail  *testenv.MailServer
 	proxy *testenv.LDAPProxy
-	// base is the public URL.
-	base string
-	log  *logBuffer
+	// base is the public URL, private the address of health and metrics.
+	base, private string
+	log           *logBuffer
 
 	program string
 	env     []string
@@ -174,11 +176,18 @@ func start(t *testing.T, o options) *stack {
 
 func (s *stack) configuration(port int, server string, o options) string {
 	host, smtpPort, _ := strings.Cut(s.mail.Addr, ":")
+	if o.observed {
+		private, err := testenv.FreePort()
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		s.private = fmt.Sprintf("127.0.0.1:%d", private)
+	}
 	return fmt.Sprintf(`
 [server]
 listen = "127.0.0.1:%d"
 public_url = "%s"
-private_listen = ""
+private_listen = "%s"
 [audit]
 dir = "audit"
 [[directory]]
@@ -186,7 +195,7 @@ name = "main"
 servers = ["%s"]
 ca_file = "%s"
 base_dn = "ou=people,%s"
-group_base_dn = "ou=groups,%[5]s"
+group_base_dn = "ou=groups,%[6]s"
 bind_dn = "%s"
 bind_password_file = "bind"
 default_policy_dn = "%s"
@@ -225,7 +234,7 @@ name = "The help desk"
 phone = "+49 30 901820"
 %s
 %s
-`, port, s.base, server, s.slapd.CAFile, s.slapd.BaseDN, s.slapd.ServiceDN, testenv.DefaultPolicyDN,
+`, port, s.base, s.private, server, s.slapd.CAFile, s.slapd.BaseDN, s.slapd.ServiceDN, testenv.DefaultPolicyDN,
 		testenv.NotEnabledGroupDN, testenv.ProtectedGroupDN, o.recovery,
 		s.redis.Addr, s.redis.Username, host, smtpPort, s.slapd.CAFile, s.mail.Username, o.limits, o.config)
 }
