@@ -72,6 +72,9 @@ func (s *Service) Start(ctx context.Context, request StartRequest) (Ticket, View
 	); err != nil {
 		return Ticket{}, View{}, err
 	}
+	if len(s.lookups) == cap(s.lookups) {
+		return Ticket{}, View{}, ErrBusy
+	}
 	now, err := s.Store.clock(ctx)
 	if err != nil {
 		return Ticket{}, View{}, err
