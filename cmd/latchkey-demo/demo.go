@@ -24,9 +24,17 @@ type demo struct {
 	slapd   *testenv.Slapd
 	redis   *testenv.Redis
 	mail    *testenv.MailServer
+	sms     *testenv.SMSGateway
+	inbox   inbox
 }
 
-func run(ctx context.Context, program, listen, inbox string) error {
+// The administrator, who needs a code by e-mail and one by SMS.
+const (
+	administrator       = "admin"
+	administratorsGroup = "cn=administrators,ou=groups," + testenv.BaseDN
+)
+
+func run(ctx context.Context, program, listen, inboxListen string) error {
 	program, err := filepath.Abs(program)
 	if err != nil {
 		return err
@@ -41,14 +49,14 @@ func run(ctx context.Context, program, listen, inbox string) error {
 	if err := d.start(ctx); err != nil {
 		return err
 	}
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", inbox)
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", inboxListen)
 	if err != nil {
 		return fmt.Errorf("listen for the inbox: %w", err)
 	}
-	page := &http.Server{Handler: d.inbox(), ReadHeaderTimeout: 5 * time.Second}
+	page := &http.Server{Handler: &d.inbox, ReadHeaderTimeout: 5 * time.Second}
 	defer page.Close()
 	go func() { _ = page.Serve(listener) }()
-	return d.serve(ctx, inbox)
+	return d.serve(ctx, inboxListen)
 }
 
 // start brings up the servers and prepares the keyring, Redis and the contacts.
@@ -57,13 +65,16 @@ func (d *demo) start(ctx context.Context) (err error) {
 	if err := os.Mkdir(servers, 0o700); err != nil {
 		return err
 	}
-	if d.slapd, err = testenv.StartSlapd(ctx, servers, testenv.SlapdOptions{}); err != nil {
+	if d.slapd, err = testenv.StartSlapd(ctx, servers, testenv.SlapdOptions{LDIF: administrators()}); err != nil {
 		return err
 	}
 	if d.redis, err = testenv.StartRedis(ctx, servers, testenv.RedisOptions{}); err != nil {
 		return err
 	}
-	if d.mail, err = testenv.StartMailServer(d.slapd.Certificates, testenv.MailOptions{}); err != nil {
+	if d.mail, err = testenv.StartMailServer(d.slapd.Certificates, testenv.MailOptions{OnMessage: d.inbox.mail}); err != nil {
+		return err
+	}
+	if d.sms, err = testenv.StartSMSGateway(testenv.SMSOptions{OnMessage: d.inbox.sms}); err != nil {
 		return err
 	}
 	for name, text := range map[string]string{
@@ -113,6 +124,9 @@ func (d *demo) command(ctx context.Context, args ...string) *exec.Cmd {
 }
 
 func (d *demo) stop() {
+	if d.sms != nil {
+		d.sms.Stop()
+	}
 	if d.mail != nil {
 		d.mail.Stop()
 	}
@@ -124,12 +138,20 @@ func (d *demo) stop() {
 	}
 }
 
+// administrators is who the directory has besides the people of [testenv.People].
+func administrators() string {
+	return testenv.PersonLDIF(administrator) +
+		fmt.Sprintf("\ndn: %s\nobjectClass: groupOfNames\ncn: administrators\nmember: %s\n", administratorsGroup, testenv.PersonDN(administrator))
+}
+
+// people is the file for `contacts import`. The numbers are reserved for films.
 func people() string {
+	numbers := map[string]string{"alice": "+491713920001", administrator: "+491713920002"}
 	var b strings.Builder
 	b.WriteString("login,email,mobile\n")
-	for _, uid := range testenv.People() {
+	for _, uid := range append(testenv.People(), administrator) {
 		if uid != "nocontacts" {
-			fmt.Fprintf(&b, "%s,%s@home.test,\n", uid, uid)
+			fmt.Fprintf(&b, "%s,%s@home.test,%s\n", uid, uid, numbers[uid])
 		}
 	}
 	return b.String()
@@ -157,7 +179,10 @@ groups = [%q]
 enabled = false
 [[policy]]
 enabled = true
+methods = ["email", "sms"]
 [protected]
+groups = [%q]
+[administrators]
 groups = [%q]
 [password]
 min_length = 10
@@ -167,44 +192,59 @@ username = %q
 password_file = "redis"
 [keys]
 file = "keys"
+[sms]
+countries = ["DE"]
+url = %q
+allow_private = ["127.0.0.1"]
 [mail]
 host = %q
 port = %s
-ca_file = %[3]q
 username = %q
 password_file = "smtp"
 from = "reset@example.test"
 service_name = "the demonstration"
+ca_file = %[3]q
 [support]
 name = "The help desk of the demonstration"
 phone = "+49 30 901820"
 email = "help@example.test"
+requests_to = "help@example.test"
 `, d.listen, d.slapd.LDAPSURL, d.slapd.CAFile, d.slapd.BaseDN, d.slapd.ServiceDN, testenv.DefaultPolicyDN,
-		testenv.NotEnabledGroupDN, testenv.ProtectedGroupDN, d.redis.Addr, d.redis.Username, host, port, d.mail.Username)
+		testenv.NotEnabledGroupDN, testenv.ProtectedGroupDN, administratorsGroup, d.redis.Addr, d.redis.Username, d.sms.URL, host, port, d.mail.Username)
 }
 
 // explain says what to click.
 func (d *demo) explain(inbox string) {
 	fmt.Printf(`
-This is a demonstration of Latchkey. The directory, the store and the mail
-server are real programs, but throw-away ones: all is gone when you press Ctrl-C.
+This is a demonstration of Latchkey. The directory, the store, the mail server
+and the SMS gateway are throw-away ones: all is gone when you press Ctrl-C.
 
-  1. Open the wizard              http://%s
-  2. Type one of these logins     alice, bob
-     and send the code.
-  3. Read the mail                http://%s
-  4. Type the code, then a new password of 10 characters or more.
-  5. See that it is real, in another terminal:
+  1. Open the pages                     http://%[1]s
+     and, in another tab, the inbox     http://%[2]s
+  2. Type the user name alice, and choose mail or SMS.
+  3. Copy the code from the inbox.
+  4. Set a new password of 10 characters or more; the old one is %[3]s.
+  5. See in another terminal that the directory has it:
 
-       LDAPTLS_CACERT=%s ldapwhoami -x -H %s \
-         -D %s -w THE-NEW-PASSWORD
+       LDAPTLS_CACERT=%[4]s ldapwhoami -x -H %[5]s -D %[6]s -W
 
-     The password from before was %s.
+Others to be:
+  bob          has no mobile number: a code by mail only
+  admin        an administrator: a code by mail and one by SMS
+  young        changed the password just now; the directory refuses another today
+  disabled, adminlocked, protected, notenabled
+               may not reset: no code, but a mail that says why
+  nocontacts   has no contact: no message at all
+  The pages look the same for them as for people who do not exist.
 
-Others to be: young (may not change the password yet), and people who get no
-mail, and whom the wizard does not tell from people who do not exist: disabled,
-adminlocked, protected, notenabled, nocontacts.
+After 10 seconds each page offers to write to support; that mail is in the inbox
+too. For the commands of latchkey, in another terminal:
 
-Log: %s
-`, d.listen, inbox, d.slapd.CAFile, d.slapd.LDAPSURL, testenv.PersonDN("alice"), testenv.FirstPassword, filepath.Join(d.dir, "latchkey.log"))
+  cd %[7]s
+  alias latchkey='%[8]s --config latchkey.toml'
+  latchkey audit search --login alice
+  latchkey policy explain admin
+
+The server's log is %[7]s/latchkey.log
+`, d.listen, inbox, testenv.FirstPassword, d.slapd.CAFile, d.slapd.LDAPSURL, testenv.PersonDN("alice"), d.dir, d.program)
 }

@@ -1,7 +1,7 @@
 // Command latchkey-demo shows Latchkey on one machine: throw-away servers
-// (slapd, redis-server, a mail server that keeps what it gets) with a few
-// people, `latchkey serve` in front of them, and an inbox page. Everything
-// listens on the loopback and is gone when it ends.
+// (slapd, redis-server, a mail server and an SMS gateway that keep what they
+// get) with a few people, `latchkey serve` in front of them, and an inbox page.
+// Everything listens on the loopback and is gone when it ends.
 package main
 
 import (
