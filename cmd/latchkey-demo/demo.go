@@ -202,10 +202,10 @@ port = %s
 username = %q
 password_file = "smtp"
 from = "reset@example.test"
-service_name = "the demonstration"
+service_name = "Example"
 ca_file = %[3]q
 [support]
-name = "The help desk of the demonstration"
+name = "Example service desk"
 phone = "+49 30 901820"
 email = "help@example.test"
 requests_to = "help@example.test"
