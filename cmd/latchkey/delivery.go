@@ -13,7 +13,7 @@ import (
 
 type deliveryCommands struct {
 	List  deliveryList  `cmd:"" help:"Show the messages that wait, or those that failed for good."`
-	Retry deliveryRetry `cmd:"" help:"Send notices that failed for good once more."`
+	Retry deliveryRetry `cmd:"" help:"Send once more what failed for good: notices and requests for help."`
 }
 
 // withQueue opens the delivery queue and calls f.
@@ -110,12 +110,12 @@ func writeWaiting(table io.Writer, jobs []delivery.Waiting) {
 
 type deliveryRetry struct {
 	ID  string `arg:"" optional:"" help:"The message's id as list --dead prints it."`
-	All bool   `help:"All notices that failed for good."`
+	All bool   `help:"All notices and requests for help that failed for good."`
 }
 
 // Help is shown by --help.
 func (deliveryRetry) Help() string {
-	return "Only notices (\"your password was changed\") are kept for this, and they go to those who do not have them yet. A code is never sent late: the person asks for a new one."
+	return "Only notices (\"your password was changed\") and requests for help are kept for this, and they go to those who do not have them yet. A code is never sent late: the person asks for a new one."
 }
 
 // Validate is called by the parser.
@@ -140,7 +140,7 @@ func (c deliveryRetry) Run(ctx context.Context, app *application) error {
 			return fmt.Errorf("%w; `latchkey delivery list --dead` shows which there are", err)
 		}
 		if err == nil || retried > 0 && c.All {
-			fmt.Fprintf(app.out, "Put %s into the queue again.\n", counted(retried, "notice"))
+			fmt.Fprintf(app.out, "Put %s into the queue again.\n", counted(retried, "message"))
 		}
 		return err
 	})

@@ -190,7 +190,7 @@ func (c keysRetire) Run(ctx context.Context, app *application) error {
 			return err
 		}
 		if n := use[c.Version]; n > 0 && !c.Force {
-			return fmt.Errorf("%s sealed with version %d: run `latchkey keys reencrypt` first", counted(n, "contact card"), c.Version)
+			return fmt.Errorf("%s sealed with version %d: run `latchkey keys reencrypt` first, and before it `latchkey keys rotate` where this is the newest version", counted(n, "contact card"), c.Version)
 		}
 		if _, err := keyring.Retire(loaded.Keys.File, c.Version); err != nil {
 			return err

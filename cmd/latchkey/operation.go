@@ -31,7 +31,7 @@ func listenPublic(ctx context.Context, c resetapi.Config, logger *slog.Logger) (
 	}
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.Listen)
 	if err != nil {
-		return nil, nil, fmt.Errorf("listen for people: %w", err)
+		return nil, nil, fmt.Errorf("listen for people at [server] listen: %w", err)
 	}
 	if certificate != nil {
 		listener = tls.NewListener(listener, certificate.Config())
@@ -46,7 +46,7 @@ func listenPrivate(ctx context.Context, address string) (net.Listener, error) {
 	}
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
 	if err != nil {
-		return nil, fmt.Errorf("listen for health and metrics: %w", err)
+		return nil, fmt.Errorf("listen for health and metrics at [server] private_listen: %w", err)
 	}
 	return listener, nil
 }
