@@ -3,6 +3,7 @@ package blackbox
 import (
 	"bytes"
 	"context"
+	"flag"
 	"fmt"
 	"net/http"
 	"os"
@@ -24,6 +25,12 @@ const patience = 30 * time.Second
 var program string
 
 func TestMain(m *testing.M) {
+	// These tests mostly wait for deadlines of the program under test, so more
+	// of them run at once than there are processors.
+	flag.Parse()
+	if err := flag.Set("test.parallel", "5"); err != nil {
+		panic(err)
+	}
 	dir, err := os.MkdirTemp("", "latchkey-blackbox-")
 	if err != nil {
 		panic(err)
