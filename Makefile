@@ -36,7 +36,8 @@ build: ## build bin/latchkey
 
 .PHONY: run
 run: servers build ## start a throw-away Latchkey with its servers and a few people
-	$(GO) run ./cmd/latchkey-demo
+	$(GO) build -o bin/latchkey-demo ./cmd/latchkey-demo
+	bin/latchkey-demo
 
 .PHONY: fuzz
 fuzz: ## run every fuzz test for FUZZTIME (30s) each

@@ -19,7 +19,9 @@
 package config
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"reflect"
 
@@ -137,7 +139,10 @@ func (c *Config) sections() map[string]judge {
 func Load(path string, environ []string) (*Config, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return nil, fmt.Errorf("read the configuration: %w; `latchkey config init %s` writes one to start from", err, path)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("read the configuration: %w; `latchkey config init %s` writes one to start from", err, path)
+		}
+		return nil, fmt.Errorf("read the configuration: %w", err)
 	}
 	return parse(path, text, environ)
 }

@@ -97,7 +97,7 @@ func (c keysStatus) Run(ctx context.Context, app *application) error {
 			return err
 		}
 		if lost > 0 {
-			return fmt.Errorf("%s sealed with versions that this keyring does not have: restore the newest backup of it", counted(lost, "contact card"))
+			return fmt.Errorf("this keyring lacks the versions that seal %s: restore the newest backup of it", counted(lost, "contact card"))
 		}
 		return nil
 	})
@@ -190,7 +190,7 @@ func (c keysRetire) Run(ctx context.Context, app *application) error {
 			return err
 		}
 		if n := use[c.Version]; n > 0 && !c.Force {
-			return fmt.Errorf("%s sealed with version %d: run `latchkey keys reencrypt` first, and before it `latchkey keys rotate` where this is the newest version", counted(n, "contact card"), c.Version)
+			return fmt.Errorf("version %d still seals %s: run `latchkey keys reencrypt` first, and before it `latchkey keys rotate` where this is the newest version", c.Version, counted(n, "contact card"))
 		}
 		if _, err := keyring.Retire(loaded.Keys.File, c.Version); err != nil {
 			return err

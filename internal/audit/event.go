@@ -14,8 +14,6 @@ const (
 	LookedUp = "looked_up"
 	// ChallengeOpened: a code was asked for.
 	ChallengeOpened = "challenge_opened"
-	// CodeSent: a code was handed to a channel; the outcome is sent or failed.
-	CodeSent = "code_sent"
 	// Guessed: a code was submitted; the outcome is right or wrong.
 	Guessed = "guessed"
 	// WriteIntended: a password is about to be written.
@@ -24,19 +22,8 @@ const (
 	WriteEnded = "write_ended"
 	// RecoveryEnded: a recovery ended without a new password.
 	RecoveryEnded = "recovery_ended"
-	// Unlocked: the account was unlocked with the reset.
-	Unlocked = "unlocked"
-	// NoticeSent: a notice was handed to a channel.
-	NoticeSent = "notice_sent"
 	// SupportRequested: somebody asked support for help.
 	SupportRequested = "support_requested"
-	// ContactsChanged: a contact card was changed; the reason says from where.
-	ContactsChanged = "contacts_changed"
-	// Frozen and Unfrozen: all resets were stopped, or allowed again.
-	Frozen   = "frozen"
-	Unfrozen = "unfrozen"
-	// KeysRotated: the keyring has a new version.
-	KeysRotated = "keys_rotated"
 )
 
 // The kinds that the log makes itself.

@@ -234,6 +234,9 @@ func (s *Service) change(ctx context.Context, old stored, event Event, save save
 		}
 		err := keep(ctx, old, next)
 		if err == nil {
+			if next.State == Ended {
+				s.Audit.Note(s.about(next, audit.Event{Kind: audit.RecoveryEnded, Reason: string(next.End)}))
+			}
 			return stored{Record: next, now: old.now}, refusal
 		}
 		if !errors.Is(err, errConflict) {

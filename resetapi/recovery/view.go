@@ -36,6 +36,8 @@ type View struct {
 	// End says why, at StepEnded.
 	End       End
 	GatesLeft int
+	// GatesPassed counts the gates that were passed.
+	GatesPassed int
 	// Methods are those that the next gate may use.
 	Methods []Method
 	// Challenge is the open one, if any.
@@ -57,7 +59,7 @@ func (r Record) view(now time.Time, rules Config) View {
 	v := View{ID: r.ID, ExpiresAt: r.ExpiresAt(rules), Now: now}
 	switch r.State {
 	case Started, Gating:
-		v.Step, v.GatesLeft, v.Methods = StepVerify, r.GatesLeft(), r.OpenMethods()
+		v.Step, v.GatesLeft, v.GatesPassed, v.Methods = StepVerify, r.GatesLeft(), len(r.Proofs), r.OpenMethods()
 	case Ready:
 		v.Step = StepSetPassword
 	case Writing, Unknown:

@@ -18,6 +18,8 @@ type verifyPage struct {
 	// More tells that another code can be asked for: at once, or in Wait.
 	More bool
 	Wait string
+	// Passed tells that a gate was passed just now and another one follows.
+	Passed bool
 	// Gates is how many gates follow this one.
 	Gates int
 }
@@ -73,7 +75,7 @@ func (s *Site) prove(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	code := typedCode(fields["code"])
-	if code == "" {
+	if !strings.ContainsFunc(code, unicode.IsDigit) {
 		s.again(w, r, 0, "verify.code_missing") // costs no guess
 		return nil
 	}
@@ -101,6 +103,10 @@ func verifyContent(speech *speech, view recovery.View) (string, verifyPage) {
 	content := verifyPage{Methods: view.Methods, Gates: max(0, view.GatesLeft-1)}
 	c := view.Challenge
 	if c == nil {
+		content.Passed = view.GatesPassed > 0
+		if content.Passed {
+			return speech.T("verify.title_next"), content
+		}
 		return speech.T("verify.title_send"), content
 	}
 	content.Open, content.Method, content.More = true, c.Method, !c.ResendAt.IsZero()
