@@ -42,6 +42,7 @@ func (s *Server) routes(r chi.Router) {
 	r.Post("/recoveries/{id}/proofs", s.api(s.prove))
 	r.Get("/recoveries/{id}/password-policy", s.api(s.passwordPolicy))
 	r.Put("/recoveries/{id}/password", s.api(s.setPassword))
+	s.describe(r)
 	r.NotFound(s.api(func(http.ResponseWriter, *http.Request) error {
 		return &problem.RequestError{Type: problem.NotFound, Detail: "See the paths of the API."}
 	}))
