@@ -92,6 +92,59 @@ func TestOperationsAreWhole(t *testing.T) {
 	}
 }
 
+// TestProblemsOfOperations: each operation tells the problems that can come of
+// it and no other. What the service fails with stands at its methods.
+func TestProblemsOfOperations(t *testing.T) {
+	d := description(t)
+	own := map[string][]string{
+		"startRecovery":      {"limited", "unavailable"},
+		"viewRecovery":       {"no_recovery", "unavailable"},
+		"giveUpRecovery":     {"no_recovery", "not_now", "ended", "not_allowed", "unavailable"},
+		"openChallenge":      {"no_recovery", "not_now", "too_soon", "no_more_codes", "ended", "not_allowed", "unavailable"},
+		"proveGate":          {"limited", "no_recovery", "not_now", "wrong_code", "ended", "not_allowed", "unavailable"},
+		"readPasswordPolicy": {"no_recovery", "not_now", "ended", "not_allowed", "unavailable"},
+		"setPassword":        {"no_recovery", "not_now", "password_refused", "ended", "not_allowed", "unavailable"},
+	}
+	for where, o := range operations(d) {
+		method, path, _ := strings.Cut(where, " ")
+		want := own[o.OperationID]
+		if method == http.MethodHead {
+			continue // has no documents
+		}
+		want = append(want, "misdirected")
+		if path != "/openapi.yaml" {
+			want = append(want, "internal")
+		}
+		if method != http.MethodGet {
+			want = append(want, "cross_origin")
+		}
+		if o.RequestBody != nil {
+			want = append(want, "bad_request", "too_large", "unsupported_media_type")
+		}
+		got := problemsOf(o)
+		slices.Sort(want)
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s: problems that come (-) and are told (+):\n%s", where, diff)
+		}
+	}
+}
+
+// problemsOf lists the types in the examples of an operation. Each is under the
+// status that the type has.
+func problemsOf(o *openapi3.Operation) []string {
+	var found []string
+	for _, response := range o.Responses.Map() {
+		if content := response.Value.Content["application/problem+json"]; content != nil {
+			for _, e := range content.Examples {
+				kind, _ := e.Value.Value.(map[string]any)["type"].(string)
+				found = append(found, strings.TrimPrefix(kind, "urn:latchkey:problem:"))
+			}
+		}
+	}
+	slices.Sort(found)
+	return slices.Compact(found)
+}
+
 // TestEnumsAreTheConstants reads the constants from the source, so that a new
 // one is red here until the contract tells it.
 func TestEnumsAreTheConstants(t *testing.T) {
