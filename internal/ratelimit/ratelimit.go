@@ -57,6 +57,9 @@ const (
 	StartsPerAddress = "starts_per_address"
 	// StartsPerNetwork: the same for its /24, or /48 for IPv6.
 	StartsPerNetwork = "starts_per_network"
+	// StartsPerOffice takes the place of the two above for addresses of the
+	// organisation's own networks, behind which many people sit.
+	StartsPerOffice = "starts_per_office"
 	// StartsPerLogin: recoveries begun for one typed login.
 	StartsPerLogin = "starts_per_login"
 	// StartsPerDevice: recoveries begun by one known device, which do not count
@@ -75,6 +78,8 @@ const (
 	WrongCodes = "wrong_codes"
 	// StrictMessages: messages to one contact in strict mode.
 	StrictMessages = "strict_messages"
+	// CodesPerOffice takes the place of the one above for such addresses.
+	CodesPerOffice = "codes_per_office"
 	// MessagesPerContact: beyond it nothing is sent, silently.
 	MessagesPerContact = "messages_per_contact"
 	// SMSPerPrefix: SMS to numbers that differ in their last four digits only.
@@ -99,6 +104,8 @@ func Defaults() map[string]Limit {
 	return map[string]Limit{
 		StartsPerAddress:   {[]Rate{{10, 10 * minute}, {30, hour}}},
 		StartsPerNetwork:   {[]Rate{{150, hour}}},
+		StartsPerOffice:    {[]Rate{{200, 10 * minute}, {600, hour}}},
+		CodesPerOffice:     {[]Rate{{600, 10 * minute}}},
 		StartsPerLogin:     {[]Rate{{10, hour}, {20, day}}},
 		StartsPerDevice:    {[]Rate{{5, hour}, {10, day}}},
 		Starts:             {[]Rate{{3000, hour}}},

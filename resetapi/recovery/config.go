@@ -48,6 +48,9 @@ type Config struct {
 	// SettleEvery is the wait between two such tests; default 10s, so that they
 	// never lock the account.
 	SettleEvery setting.Duration `toml:"settle_every"`
+	// OfficeNetworks are prefixes of the organisation's own networks, whose
+	// addresses have the limits of offices; default none.
+	OfficeNetworks []string `toml:"office_networks"`
 	// Retention is how long an ended recovery can still be asked for; default 24h.
 	Retention setting.Duration `toml:"retention"`
 }

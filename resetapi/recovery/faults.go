@@ -45,6 +45,9 @@ func (c Config) Faults() []setting.Fault {
 			faults = append(faults, setting.OutOfRange(count.key, count.value, count.lowest, count.highest))
 		}
 	}
+	if _, err := c.offices(); err != nil {
+		faults = append(faults, setting.Fault{Key: "office_networks", Problem: "has something that is no network prefix", Allowed: "prefixes such as 192.0.2.0/24 or 2001:db8::/48"})
+	}
 	if c.Idle > c.Lifetime {
 		faults = append(faults, setting.Fault{Key: "idle", Problem: "is longer than lifetime", Allowed: "at most lifetime"})
 	}

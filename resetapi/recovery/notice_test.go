@@ -251,3 +251,26 @@ func TestAKnownDeviceHasItsOwnBudget(t *testing.T) {
 		t.Error("bob's guesses go to the purse of alice's device")
 	}
 }
+
+// TestOfficesHaveTheirOwnLimits: many people behind one address of the
+// organisation do not shut each other out.
+func TestOfficesHaveTheirOwnLimits(t *testing.T) {
+	h := newHarness(t, func(p *Parts) {
+		limits := generous()
+		limits[ratelimit.StartsPerAddress] = ratelimit.Limit{Rates: []ratelimit.Rate{{Count: 1, Period: time.Hour}}}
+		limits[ratelimit.StartsPerOffice] = ratelimit.Limit{Rates: []ratelimit.Rate{{Count: 3, Period: time.Hour}}}
+		p.Limits = ratelimit.New(p.Store.redis, p.Keys, limits)
+		p.Config.OfficeNetworks = []string{"192.0.2.0/24"}
+	})
+	for address, want := range map[string]int{"192.0.2.9": 3, "::ffff:192.0.2.10": 3, "198.51.100.9": 1} {
+		begun := 0
+		for range 5 {
+			if _, _, err := h.Start(t.Context(), StartRequest{Login: "x", Origin: API, Address: netip.MustParseAddr(address)}); err == nil {
+				begun++
+			}
+		}
+		if begun != want {
+			t.Errorf("%s began %d, want %d", address, begun, want)
+		}
+	}
+}

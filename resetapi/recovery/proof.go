@@ -7,7 +7,6 @@ import (
 
 	"latchkey/internal/audit"
 	"latchkey/internal/crash"
-	"latchkey/internal/ratelimit"
 	"latchkey/internal/store"
 )
 
@@ -27,7 +26,7 @@ type guesses struct {
 // with [WrongCodeError], [EndedError], [ErrNotNow], [LimitedError] or
 // store.ErrUnavailable.
 func (s *Service) Prove(ctx context.Context, t Ticket, m Method, code string) (Ticket, View, error) {
-	if err := s.take(ctx, ratelimit.Budget{Limit: ratelimit.CodesPerAddress, Of: ratelimit.Host(t.Address)}); err != nil {
+	if err := s.take(ctx, s.codeBudget(t.Address)); err != nil {
 		return Ticket{}, View{}, err
 	}
 	if err := s.Store.healthy(); err != nil {

@@ -22,13 +22,19 @@ import (
 // concurrent use, by many replicas at once.
 type Service struct {
 	Parts
+	offices  []netip.Prefix
 	lookups  chan string
 	settling sync.WaitGroup
 }
 
 // New returns a service; [Service.Run] must run beside it.
 func New(parts Parts) *Service {
-	return &Service{Parts: parts, lookups: make(chan string, parts.Config.LookupQueue)}
+	offices, err := parts.Config.offices()
+	if err != nil {
+		// The configuration was checked; what cannot be read gives no privilege.
+		parts.Logger.Error("the office networks count as none", "error", err)
+	}
+	return &Service{Parts: parts, offices: offices, lookups: make(chan string, parts.Config.LookupQueue)}
 }
 
 // StartRequest begins a recovery.
@@ -64,12 +70,8 @@ func (s *Service) Start(ctx context.Context, request StartRequest) (Ticket, View
 		return Ticket{}, View{}, err
 	}
 	device := s.device(request.Device)
-	if err := s.take(ctx,
-		ratelimit.Budget{Limit: ratelimit.StartsPerAddress, Of: ratelimit.Host(request.Address)},
-		ratelimit.Budget{Limit: ratelimit.StartsPerNetwork, Of: ratelimit.Network(request.Address)},
-		startBudget(device, login),
-		ratelimit.Budget{Limit: ratelimit.Starts},
-	); err != nil {
+	budgets := append(s.startBudgets(request.Address), startBudget(device, login), ratelimit.Budget{Limit: ratelimit.Starts})
+	if err := s.take(ctx, budgets...); err != nil {
 		return Ticket{}, View{}, err
 	}
 	if len(s.lookups) == cap(s.lookups) {
