@@ -8,6 +8,8 @@ import (
 	"mime"
 	"net/http"
 	"slices"
+	"strings"
+	"unicode/utf8"
 
 	"latchkey/resetapi/problem"
 )
@@ -73,6 +75,11 @@ func text(decoder *json.Decoder) (string, error) {
 	value, ok := token.(string)
 	if !ok {
 		return "", bad("All members of the body are texts.")
+	}
+	// The decoder puts U+FFFD in place of what is no text: a password would be
+	// set that nobody typed.
+	if strings.ContainsRune(value, utf8.RuneError) {
+		return "", bad("The body is not UTF-8.")
 	}
 	return value, nil
 }

@@ -252,6 +252,8 @@ func TestStrictJSON(t *testing.T) {
 		`{"login":{"$ne":""}}`:                       http.StatusBadRequest,
 		`{"login":null}`:                             http.StatusBadRequest,
 		`{"login":"alice"}{}`:                        http.StatusBadRequest,
+		"{\"login\":\"\xff\"}":                       http.StatusBadRequest,
+		`{"login":"\ud800"}`:                         http.StatusBadRequest,
 		`{"login":"alice"`:                           http.StatusBadRequest,
 		`["alice"]`:                                  http.StatusBadRequest,
 		`{}`:                                         http.StatusBadRequest,

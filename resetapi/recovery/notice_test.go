@@ -274,3 +274,15 @@ func TestOfficesHaveTheirOwnLimits(t *testing.T) {
 		}
 	}
 }
+
+// TestThePersonIsGone: whoever was deleted meanwhile meets the end of the
+// recovery, not a fault of ours.
+func TestThePersonIsGone(t *testing.T) {
+	h := newHarness(t, nil)
+	h.add("alice")
+	ticket := h.prove(t, h.begin(t, "alice"), EmailCode)
+	clear(h.dir.people)
+	if _, err := h.PasswordRules(t.Context(), ticket); end(err) != Superseded {
+		t.Errorf("the rules of nobody: %v", err)
+	}
+}

@@ -2,6 +2,7 @@ package recovery
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"latchkey/internal/directory"
@@ -69,7 +70,7 @@ func (s *Service) settleLater(ctx context.Context, old stored) (stored, error) {
 		return old, nil
 	}
 	if old.Write.DN == "" { // claimed, but nothing was sent
-		return s.finish(ctx, old.ID, Wrote{Claim: old.Write.Claim, Outcome: OutcomeNothing})
+		return s.finishOnce(ctx, old.ID, Wrote{Claim: old.Write.Claim, Outcome: OutcomeNothing})
 	}
 	id, err := directory.ParseID(old.Subject.Person)
 	if err != nil {
@@ -80,7 +81,16 @@ func (s *Service) settleLater(ctx context.Context, old stored) (stored, error) {
 	if settlement == directory.Undecided {
 		return old, nil
 	}
-	return s.finish(ctx, old.ID, Settled{Claim: old.Write.Claim, Written: settlement == directory.Written})
+	return s.finishOnce(ctx, old.ID, Settled{Claim: old.Write.Claim, Written: settlement == directory.Written})
+}
+
+// finishOnce is finish where somebody else may have finished meanwhile.
+func (s *Service) finishOnce(ctx context.Context, id string, event Event) (stored, error) {
+	next, err := s.finish(ctx, id, event)
+	if errors.Is(err, ErrNotNow) {
+		return s.Store.load(ctx, id)
+	}
+	return next, err
 }
 
 // look asks the directory once. What cannot be asked is undecided; asked tells

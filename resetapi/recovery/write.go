@@ -32,6 +32,12 @@ func (s *Service) PasswordRules(ctx context.Context, t Ticket) (PasswordRules, e
 		return PasswordRules{}, err
 	}
 	d, person, err := s.person(ctx, old.Subject)
+	if errors.Is(err, directory.ErrNotFound) {
+		if _, err := s.change(ctx, old, Overtaken{}, s.swap); err != nil {
+			return PasswordRules{}, err
+		}
+		return PasswordRules{}, &EndedError{Superseded}
+	}
 	if err != nil {
 		return PasswordRules{}, err
 	}
