@@ -134,7 +134,7 @@ func (b *browser) toCode(uid string) *browser {
 
 func (b *browser) toPassword(uid string) *browser {
 	b.s.t.Helper()
-	known := b.s.mailTo(uid)
+	known := b.s.codesTo(uid)
 	b.toCode(uid)
 	return b.submit("/verify/code", fields{"code": b.s.code(uid, known)}).on("/password", http.StatusOK)
 }
