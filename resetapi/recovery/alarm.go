@@ -19,12 +19,15 @@ const strictFor = time.Hour
 // many accounts stays slow. Decoys do not count: a stranger who invents logins
 // cannot slow anybody down.
 func (s *Service) alarm(ctx context.Context, r Record) {
+	// A decoy asks for the same, on a budget of nobody's: the answer to a wrong
+	// code must not tell by its time whether there is an account.
+	of := ""
 	if r.Subject.Person == "" {
-		return
+		of = "decoys"
 	}
 	for _, limit := range []string{ratelimit.WrongCodesAlarm, ratelimit.WrongCodes} {
-		decision, err := s.Limits.Take(ctx, ratelimit.Budget{Limit: limit})
-		if err != nil || decision.Allowed {
+		decision, err := s.Limits.Take(ctx, ratelimit.Budget{Limit: limit, Of: of})
+		if err != nil || decision.Allowed || of != "" {
 			continue
 		}
 		if limit == ratelimit.WrongCodesAlarm {

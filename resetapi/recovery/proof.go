@@ -116,7 +116,9 @@ func (s *Service) wrong(ctx context.Context, old stored, m Method, previous bool
 	s.Logger.InfoContext(ctx, "wrong code", "recovery", old.ID, "compared", count.compare, "left", count.recovery)
 	s.Meter.Gate(string(m), false)
 	s.Audit.Note(s.about(old.Record, audit.Event{Kind: audit.Guessed, Outcome: "wrong", Method: string(m)}))
-	s.alarm(ctx, old.Record)
+	if count.compare && !previous {
+		s.alarm(ctx, old.Record)
+	}
 	if count.recovery > 0 || previous {
 		return &WrongCodeError{TriesLeft: max(0, min(count.code, count.recovery))}
 	}

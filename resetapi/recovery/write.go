@@ -150,7 +150,7 @@ func (s *Service) attempt(ctx context.Context, claimed stored, candidate string)
 		return directory.Attempt{}, err
 	}
 	attempt := person.Attempt()
-	if err := s.recheck(ctx, d, person, claimed.Subject); err != nil {
+	if err := s.recheck(ctx, d, person, claimed.Record); err != nil {
 		return attempt, err
 	}
 	// Where the write goes is stored before it goes.
@@ -183,7 +183,8 @@ func (s *Service) about(r Record, e audit.Event) audit.Event {
 var errMoved = errors.New("the person changed since the recovery began")
 
 // recheck holds what was read just now against what the proofs were made for.
-func (s *Service) recheck(ctx context.Context, d Directory, person *directory.Person, subject Subject) error {
+func (s *Service) recheck(ctx context.Context, d Directory, person *directory.Person, r Record) error {
+	subject := r.Subject
 	if person.ChangeStamp != subject.Stamp {
 		return fmt.Errorf("%w: the password was changed", errMoved)
 	}
@@ -197,6 +198,10 @@ func (s *Service) recheck(ctx context.Context, d Directory, person *directory.Pe
 	if !decision.Resettable() {
 		return fmt.Errorf("%w: the account may not be reset any more", errMoved)
 	}
+	now := Requirement{Gates: decision.Gates, Methods: methodsOf(decision.Methods)}
+	if !r.meets(now) {
+		return fmt.Errorf("%w: more must be proved by now", errMoved)
+	}
 	card, err := s.Contacts.Get(ctx, subject.Directory, subject.Person)
 	if err != nil && !errors.Is(err, contact.ErrNoCard) {
 		return err
@@ -205,6 +210,12 @@ func (s *Service) recheck(ctx context.Context, d Directory, person *directory.Pe
 		return fmt.Errorf("%w: the contacts were changed", errMoved)
 	}
 	return nil
+}
+
+// meets reports whether the proofs are enough for a requirement too.
+func (r Record) meets(required Requirement) bool {
+	r.Required = required
+	return r.provenFor(r.Subject)
 }
 
 func outcomeOf(err error) Outcome {
