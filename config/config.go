@@ -35,6 +35,7 @@ import (
 	"latchkey/internal/telemetry"
 	"latchkey/ldapsync"
 	"latchkey/resetapi"
+	"latchkey/resetapi/change"
 	"latchkey/resetapi/delivery"
 	"latchkey/resetapi/delivery/mail"
 	"latchkey/resetapi/delivery/sms"
@@ -58,6 +59,7 @@ type Config struct {
 	Administrators policy.Administrators      `toml:"administrators"`
 	Password       password.Config            `toml:"password"`
 	Recovery       recovery.Config            `toml:"recovery"`
+	Change         change.Config              `toml:"change"`
 	Contacts       contact.Config             `toml:"contacts"`
 	Support        web.Config                 `toml:"support"`
 	Mail           mail.Config                `toml:"mail"`
@@ -66,6 +68,7 @@ type Config struct {
 	Redis          store.Config               `toml:"redis"`
 	Keys           keyring.Config             `toml:"keys"`
 	Audit          audit.Config               `toml:"audit"`
+	Doctor         Doctor                     `toml:"doctor"`
 	Limits         map[string]ratelimit.Limit `toml:"limits"`
 }
 
@@ -77,6 +80,7 @@ func Defaults() *Config {
 		Log:      telemetry.Defaults(),
 		Password: password.Defaults(),
 		Recovery: recovery.Defaults(),
+		Change:   change.Defaults(),
 		Contacts: contact.Defaults(),
 		Support:  web.Defaults(),
 		Mail:     mail.Defaults(),
@@ -113,6 +117,7 @@ func (c *Config) sections() map[string]judge {
 		"log":      c.Log,
 		"password": c.Password,
 		"recovery": c.Recovery,
+		"change":   c.Change,
 		"contacts": c.Contacts,
 		"support":  c.Support,
 		"mail":     c.Mail,
@@ -121,6 +126,7 @@ func (c *Config) sections() map[string]judge {
 		"redis":    c.Redis,
 		"keys":     c.Keys,
 		"audit":    c.Audit,
+		"doctor":   c.Doctor,
 	}
 	for i, d := range c.Directories {
 		sections[fmt.Sprintf("directory[%d]", i)] = d

@@ -130,6 +130,15 @@ rates = ["1/1s"]
 	}
 }
 
+// TestAnOpenListHidesOneLine, and not the section that it swallowed.
+func TestAnOpenListHidesOneLine(t *testing.T) {
+	text := strings.Replace(completed(t), "[keys]", "gateways = [\n[keys] # of ours", 1)
+	got := faultsOf(t, text)
+	if len(got) != 1 || !strings.Contains(got[0], "the line is not TOML") {
+		t.Errorf("faults:\n%s", strings.Join(got, "\n"))
+	}
+}
+
 func TestFaultsNameTheLine(t *testing.T) {
 	text := "\n\n[redis]\ntimeout = \"soon\"\n\n[keys]\n"
 	got := faultsOf(t, text)
@@ -175,12 +184,4 @@ func TestInlineTablesAndDottedKeys(t *testing.T) {
 	if len(l.faults) > 0 || c.Redis.Timeout != setting.Duration(2*time.Second) || len(c.Directories) != 2 || c.Directories[1].Name != "b" {
 		t.Errorf("read %+v with faults %v", c, l.faults)
 	}
-}
-
-func FuzzParse(f *testing.F) {
-	f.Add(string(Example()))
-	f.Add("[[directory]]\nservers = [\n\"x\"\n]\na.b = {c=[{d=1}]}")
-	f.Fuzz(func(_ *testing.T, text string) {
-		_, _ = parse("fuzz.toml", []byte(text), []string{"LATCHKEY_" + text})
-	})
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 )
 
 // Fault is one thing that is wrong, with its place.
@@ -24,7 +25,8 @@ type Fault struct {
 	Suggestion string
 }
 
-// String returns the fault as one line.
+// String returns the fault as one line, without anything that would act on a
+// terminal: a key may be anything.
 func (f Fault) String() string {
 	var b strings.Builder
 	switch {
@@ -45,7 +47,12 @@ func (f Fault) String() string {
 	if f.Allowed != "" {
 		fmt.Fprintf(&b, "; allowed: %s", f.Allowed)
 	}
-	return b.String()
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, b.String())
 }
 
 // Errors is every fault of a configuration in the order of the file; what

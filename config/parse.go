@@ -88,6 +88,9 @@ var character = regexp.MustCompile(`:? ?(but got )?U\+[0-9A-F]+ '.*'`)
 // beginning is a line on which something new begins.
 var beginning = regexp.MustCompile(`(?m)^[ \t]*(\[|[A-Za-z0-9_.-]+[ \t]*=)`)
 
+// tableLine is the line of a table, alone and whole.
+var tableLine = regexp.MustCompile(`^[ \t]*\[\[?[A-Za-z0-9_.-]+\]\]?[ \t]*(#.*)?(\r?\n|$)`)
+
 // skip notes a fault and returns how many bytes lie before the next line that
 // can be read on its own.
 func (r *reader) skip(err error) int {
@@ -99,6 +102,9 @@ func (r *reader) skip(err error) int {
 	}
 	line += bytes.Count(rest[:at], []byte("\n"))
 	r.faults = append(r.faults, syntaxFault{line, "is not TOML: " + character.ReplaceAllString(err.Error(), "")})
+	if begins := bytes.LastIndexByte(rest[:at], '\n') + 1; begins > 0 && tableLine.Match(rest[begins:]) {
+		return begins // a list above it was not closed, and swallowed it
+	}
 	newline := bytes.IndexByte(rest[at:], '\n')
 	if newline < 0 {
 		return len(rest)

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"time"
 
 	"latchkey/internal/setting"
 	"latchkey/resetapi/policy"
@@ -29,5 +30,5 @@ func (c *Config) Warnings() []string {
 			warnings = append(warnings, fmt.Sprintf("policy[%d] has no method but SMS, which can be intercepted; offer another one beside it", i))
 		}
 	}
-	return warnings
+	return append(warnings, c.expiries(time.Now())...)
 }

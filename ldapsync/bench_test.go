@@ -51,3 +51,29 @@ func BenchmarkSync(b *testing.B) {
 	})
 	b.Run("nothing changed", func(b *testing.B) { run(b, func(*ldapsync.Syncer) {}) })
 }
+
+// BenchmarkFirstLoad is a follower's first load, for a profile of where its time
+// goes: go test -run - -bench FirstLoad -cpuprofile FILE ./ldapsync
+func BenchmarkFirstLoad(b *testing.B) {
+	const people = 30_000
+	s := newSite(b, crowd(people))
+	ledger := ldapsync.NewLedger(s.store, s.keys)
+	n := 0
+	for b.Loop() {
+		b.StopTimer()
+		if _, err := s.redis.Admin(b.Context(), "FLUSHALL"); err != nil {
+			b.Fatal(err)
+		}
+		b.StartTimer()
+		stop := start(b, s.follower(s.keys))
+		await(b, "everyone is written", func() bool {
+			status, err := ledger.Status(b.Context(), "staff")
+			return err == nil && !status.FullAt.IsZero()
+		})
+		n += people
+		b.StopTimer()
+		stop()
+		b.StartTimer()
+	}
+	b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "entries/s")
+}

@@ -3,9 +3,12 @@ package ldapsync
 import (
 	"slices"
 	"strings"
+	"time"
 
+	"latchkey/internal/contact"
 	"latchkey/internal/directory"
 	"latchkey/internal/setting"
+	"latchkey/ldapsync/writeback"
 )
 
 // Config is one section [[sync]].
@@ -19,6 +22,12 @@ type Config struct {
 	// that has a usable value gives all contacts of the kind.
 	Email  []string `toml:"email"`
 	Mobile []string `toml:"mobile"`
+	// Unverified are those of them whose values nobody has verified: they are kept
+	// and not used.
+	Unverified []string `toml:"unverified"`
+	// Precedence is what counts where others, such as staff, entered contacts of
+	// the same kind: [PrecedenceAll], the default, or [PrecedenceOthers].
+	Precedence string `toml:"precedence"`
 	// AllowMail lets the primary mail address be a contact.
 	AllowMail bool `toml:"allow_mail"`
 	// MaxValues is how many contacts of a kind are taken of one person;
@@ -30,14 +39,49 @@ type Config struct {
 	// MaxRemovalsPercent is the same in percent of those that were synchronized
 	// before; default 5 (SECURITY: S52).
 	MaxRemovalsPercent int `toml:"max_removals_percent"`
+	// Follow has `latchkey serve` follow the directory all the time; default false.
+	Follow bool `toml:"follow"`
+	// Source is how it is followed, one of [Sources]; empty means the best way
+	// that the directory offers.
+	Source string `toml:"source"`
+	// BaseDN is where people are looked for, inside the base_dn of the directory;
+	// empty means all of it.
+	BaseDN string `toml:"base_dn"`
+	// Bases are several of them, none inside another.
+	Bases []string `toml:"base_dns"`
+	// DefaultRegion is the country of numbers without a country code; empty means
+	// that of [contacts].
+	DefaultRegion string `toml:"default_region"`
+	// PollInterval is how often a directory is asked that does not tell changes by
+	// itself, and one that does whether it still answers; default 0, which means
+	// what is usual for the source.
+	PollInterval setting.Duration `toml:"poll_interval"`
+	// FullEvery is how often everything is read again although nothing seems to
+	// have changed; default 24h.
+	FullEvery setting.Duration `toml:"full_every"`
+	// ReconcileEvery is how often a directory that does not tell of all deletions
+	// is asked who is there; default 5m.
+	ReconcileEvery setting.Duration `toml:"reconcile_every"`
 	// PageSize is how many entries are asked for at a time; default 1000, the
 	// most that Active Directory gives.
 	PageSize int `toml:"page_size"`
+	// WriteBack puts contacts that did not come from the directory into it; off by
+	// default.
+	WriteBack writeback.Config `toml:"write_back"`
 }
+
+// The precedences.
+const (
+	// PrecedenceAll: contacts of the directory count beside the others.
+	PrecedenceAll = "all"
+	// PrecedenceOthers: of a kind of which others entered contacts, those of the
+	// directory are not taken.
+	PrecedenceOthers = "others"
+)
 
 // Defaults returns an entry as it is when nothing is written.
 func Defaults() Config {
-	return Config{MaxValues: 5, MaxRemovals: 1000, MaxRemovalsPercent: 5, PageSize: 1000}
+	return Config{Precedence: PrecedenceAll, MaxValues: 5, MaxRemovals: 1000, MaxRemovalsPercent: 5, PageSize: 1000, FullEvery: setting.Duration(24 * time.Hour), ReconcileEvery: setting.Duration(5 * time.Minute), WriteBack: writeback.Defaults()}
 }
 
 // Faults returns everything that is wrong in the section.
@@ -66,6 +110,13 @@ func (c Config) Faults() []setting.Fault {
 			Allowed: "attributes with an alternate address; or allow_mail = true where that mailbox has a password of its own",
 		})
 	}
+	faults = append(faults, c.baseFaults()...)
+	faults = append(faults, contact.Config{DefaultRegion: c.DefaultRegion}.Faults()...)
+	faults = append(faults, c.followFaults()...)
+	for _, fault := range c.WriteBack.Faults(c.AllowMail) {
+		fault.Key = "write_back." + fault.Key
+		faults = append(faults, fault)
+	}
 	for _, number := range []struct {
 		key                    string
 		value, lowest, highest int
@@ -80,6 +131,40 @@ func (c Config) Faults() []setting.Fault {
 		}
 	}
 	return faults
+}
+
+// followFaults are those in what [Config.Follow] needs.
+func (c Config) followFaults() []setting.Fault {
+	var faults []setting.Fault
+	if c.Precedence != PrecedenceAll && c.Precedence != PrecedenceOthers {
+		faults = append(faults, setting.Fault{Key: "precedence", Problem: "is no precedence", Allowed: PrecedenceAll + ", " + PrecedenceOthers})
+	}
+	for _, attribute := range c.Unverified {
+		if !slices.Contains(c.Email, attribute) && !slices.Contains(c.Mobile, attribute) {
+			faults = append(faults, setting.Fault{Key: "unverified", Problem: "names an attribute that is not read", Allowed: "attributes in email or mobile"})
+		}
+	}
+	if c.Source != "" && !slices.Contains(Sources(), c.Source) {
+		faults = append(faults, setting.Fault{Key: "source", Problem: "is no way to follow a directory", Allowed: strings.Join(Sources(), ", ") + ", or nothing for the best that the directory offers"})
+	}
+	if d := c.PollInterval.Std(); d != 0 && (d < 100*time.Millisecond || d > 24*time.Hour) {
+		faults = append(faults, setting.OutOfRange("poll_interval", c.PollInterval, "100ms", "24h"))
+	}
+	if d := c.ReconcileEvery.Std(); d < time.Second || d > 24*time.Hour {
+		faults = append(faults, setting.OutOfRange("reconcile_every", c.ReconcileEvery, "1s", "24h"))
+	}
+	if d := c.FullEvery.Std(); d < time.Minute || d > 31*24*time.Hour {
+		faults = append(faults, setting.OutOfRange("full_every", c.FullEvery, "1m", "744h"))
+	}
+	return faults
+}
+
+// poll is how often to ask, where the source asks so often by itself.
+func (c Config) poll(usual time.Duration) time.Duration {
+	if d := c.PollInterval.Std(); d > 0 {
+		return d
+	}
+	return usual
 }
 
 // isPrimaryMail knows both names of the attribute (RFC 4524 §2.16).

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"time"
 
 	"latchkey/internal/contact"
 	"latchkey/internal/directory"
@@ -53,7 +54,7 @@ func (m mapping) first(e directory.Entry, kind contact.Kind, attributes []string
 		var found []contact.Address
 		for _, text := range slices.Sorted(slices.Values(e.Attributes[attribute])) {
 			normal, err := m.normal(e, kind, text)
-			v := contact.Address{Kind: kind, Value: normal}
+			v := contact.Address{Kind: kind, Value: normal, Unverified: slices.Contains(m.config.Unverified, attribute)}
 			switch {
 			case err != nil:
 			case slices.Contains(found, v):
@@ -87,6 +88,50 @@ func (m mapping) normal(e directory.Entry, kind contact.Kind, text string) (stri
 		}
 	}
 	return normal, nil
+}
+
+// fitting are the values that a card takes. Where what people or staff entered
+// has precedence, and always before what is unverified, a kind that the card has
+// from others takes none. What Latchkey wrote into the directory is none of the
+// directory's.
+func (m mapping) fitting(c contact.Card, values []contact.Address) []contact.Address {
+	var fit []contact.Address
+	for _, v := range c.Foreign(values) {
+		if (v.Unverified || m.config.Precedence == PrecedenceOthers) && hasOther(c, v.Kind) {
+			continue
+		}
+		fit = append(fit, v)
+	}
+	return fit
+}
+
+// hasOther reports whether a card has a contact of a kind from elsewhere.
+func hasOther(c contact.Card, kind contact.Kind) bool {
+	return slices.ContainsFunc(c.Contacts, func(one contact.Contact) bool { return one.Kind == kind && one.Source != contact.Synced })
+}
+
+// replaced are the contacts of a card once these values are taken.
+func (m mapping) replaced(c contact.Card, values []contact.Address, now time.Time) []contact.Contact {
+	return c.Replaced(contact.Synced, m.fitting(c, values), now)
+}
+
+// judge tells what a card asks for, without changing it.
+func (m mapping) judge(c contact.Card, values []contact.Address, now time.Time) outcome {
+	values = c.Foreign(values)
+	o := outcome{readable: true, empty: len(values) == 0}
+	for _, kind := range []contact.Kind{contact.Email, contact.Mobile} {
+		old, left := synced(c.Contacts, kind), 0
+		for _, v := range values {
+			if v.Kind == kind {
+				left++
+			}
+		}
+		o.before += old
+		o.lost += max(0, old-left)
+	}
+	o.after = m.replaced(c, values, now)
+	o.write = o.lost == 0 && !slices.EqualFunc(c.Contacts, o.after, same)
+	return o
 }
 
 // synced counts the synchronized contacts of a kind.

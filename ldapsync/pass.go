@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"crypto/sha256"
-	"slices"
 	"time"
 
 	"latchkey/internal/contact"
@@ -45,7 +44,7 @@ type pass struct {
 
 func newPass(s *Syncer, now time.Time) *pass {
 	return &pass{
-		Syncer: s, mapping: mapping{s.Config, s.Rules}, began: now, now: now.UTC().Truncate(time.Second),
+		Syncer: s, mapping: mapping{s.Config, s.Config.rules(s.Rules)}, began: now, now: now.UTC().Truncate(time.Second),
 		report: Report{Directory: s.Config.Directory, DryRun: s.DryRun, Reasons: make(map[string]int), Rejections: []Rejection{}},
 		seen:   make(map[digest]struct{}), holders: make(map[digest]int32),
 	}
@@ -99,11 +98,14 @@ type outcome struct {
 	// before counts the synchronized contacts, lost those without successor.
 	before, lost int
 	empty        bool
+	// after are the contacts of the card once it is written.
+	after []contact.Contact
 }
 
 func (p *pass) write(ctx context.Context, persons []string, values [][]contact.Address) error {
 	outcomes := make([]outcome, len(persons))
 	err := p.Cards.UpdateAll(ctx, p.Config.Directory, persons, func(i int, c *contact.Card) bool {
+		p.differ(persons[i], *c, values[i])
 		outcomes[i] = p.change(c, values[i])
 		return outcomes[i].write && !p.DryRun
 	})
@@ -132,28 +134,15 @@ func (p *pass) write(ctx context.Context, persons []string, values [][]contact.A
 // change puts the values of an entry into the card. A card that would have
 // fewer contacts of a kind than before waits for the end of the pass.
 func (p *pass) change(c *contact.Card, values []contact.Address) outcome {
-	next := c.Replaced(contact.Synced, values, p.now)
-	o := outcome{readable: true}
-	for _, kind := range []contact.Kind{contact.Email, contact.Mobile} {
-		old, left := synced(c.Contacts, kind), 0
-		for _, v := range values {
-			if v.Kind == kind {
-				left++
-			}
-		}
-		o.before += old
-		o.lost += max(0, old-left)
+	o := p.mapping.judge(*c, values, p.now)
+	if o.write {
+		c.Contacts = o.after
 	}
-	o.empty = len(values) == 0
-	if o.lost > 0 || slices.EqualFunc(c.Contacts, next, same) {
-		return o
-	}
-	c.Contacts, o.write = next, true
 	return o
 }
 
 func same(a, b contact.Contact) bool {
-	return a.Kind == b.Kind && a.Value == b.Value && a.Source == b.Source && a.AddedAt.Equal(b.AddedAt)
+	return a.Kind == b.Kind && a.Value == b.Value && a.Source == b.Source && a.Unverified == b.Unverified && a.AddedAt.Equal(b.AddedAt)
 }
 
 // missing notes contacts that the directory no longer has.

@@ -97,7 +97,7 @@ func TestF20_ABrokenPassRemovesNothing(t *testing.T) {
 	limited.BindDN, limited.BindPassword = testenv.PersonDN("alice"), setting.NewSecret(testenv.FirstPassword)
 	dropped.Servers = []string{proxy.LDAPSURL}
 	for name, test := range map[string]struct {
-		source   ldapsync.Source
+		source   ldapsync.Lister
 		progress func(cancel func())
 		want     error
 	}{
@@ -129,10 +129,10 @@ func TestF20_ABrokenPassRemovesNothing(t *testing.T) {
 }
 
 // hiding is a directory in which one entry does not show its id.
-type hiding struct{ ldapsync.Source }
+type hiding struct{ ldapsync.Lister }
 
 func (h hiding) EachPage(ctx context.Context, q directory.Query, f func(directory.Page) error) error {
-	return h.Source.EachPage(ctx, q, func(p directory.Page) error {
+	return h.Lister.EachPage(ctx, q, func(p directory.Page) error {
 		p.Entries[0].ID = directory.ID{}
 		return f(p)
 	})

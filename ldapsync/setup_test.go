@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -20,8 +21,18 @@ import (
 	"latchkey/ldapsync"
 )
 
-// TestMain looks for connections that nobody ended.
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// TestMain looks for connections that nobody ended. In the process that a test
+// kills it is a follower.
+func TestMain(m *testing.M) {
+	if text := os.Getenv(childEnvironment); text != "" {
+		if err := follow(text); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // The schema of the test servers has no attribute for an alternate address;
 // these take any text.
@@ -35,6 +46,8 @@ type site struct {
 	slapd  *testenv.Slapd
 	redis  *testenv.Redis
 	people *directory.Directory
+	store  *store.Store
+	keys   *keyring.Ring
 	cards  *contact.Store
 	ldapsync.Syncer
 }
@@ -49,7 +62,8 @@ func newSite(t testing.TB, ldif string) *site {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = opened.Close() })
-	s.cards = contact.NewStore(opened, keyring.Generate())
+	s.store, s.keys = opened, keyring.Generate()
+	s.cards = contact.NewStore(opened, s.keys)
 	s.people = openDirectory(t, configFor(s.slapd))
 	s.Syncer = ldapsync.Syncer{Config: ldapsync.Defaults(), Source: s.people, Cards: s.cards}
 	s.Config.Directory = "staff"

@@ -16,7 +16,7 @@ type Syncer struct {
 	Config Config
 	// Rules are what may be a contact.
 	Rules  contact.Config
-	Source Source
+	Source Lister
 	Cards  Cards
 	// DryRun writes nothing.
 	DryRun bool
@@ -26,6 +26,9 @@ type Syncer struct {
 	// Expected is how many people the last whole pass saw; 0 if that is not
 	// known. It only serves the estimate in Progress.
 	Expected int
+	// Differ is told of each card that changes, or would without DryRun; it may be
+	// nil. Of a card that others change meanwhile it may be told twice.
+	Differ func(Difference)
 	// Progress is called after each page; it may be nil.
 	Progress func(Progress)
 }
@@ -43,8 +46,8 @@ func (s *Syncer) Run(ctx context.Context) (Report, error) {
 }
 
 func (p *pass) run(ctx context.Context) error {
-	query := directory.Query{Filter: p.Config.Filter, Attributes: p.mapping.attributes(), PageSize: p.Config.PageSize}
-	if err := p.Source.EachPage(ctx, query, func(page directory.Page) error { return p.take(ctx, page) }); err != nil {
+	query := directory.Query{Filter: p.Config.Filter, Bases: p.Config.bases(), Attributes: p.mapping.attributes(), PageSize: p.Config.PageSize}
+	if err := p.read(ctx, query); err != nil {
 		return fmt.Errorf("%w: %w", ErrIncomplete, err)
 	}
 	if n := p.report.Unidentified; n > 0 {
@@ -63,6 +66,32 @@ func (p *pass) run(ctx context.Context) error {
 	return p.remove(ctx)
 }
 
+// read reads everyone; the next page is on its way while one is written.
+func (p *pass) read(ctx context.Context, query directory.Query) error {
+	reading, cancel := context.WithCancel(ctx)
+	defer cancel()
+	pages, ended := make(chan directory.Page), make(chan error, 1)
+	go func() {
+		defer close(pages)
+		ended <- p.Source.EachPage(reading, query, func(page directory.Page) error {
+			select {
+			case pages <- page:
+				return nil
+			case <-reading.Done():
+				return context.Cause(reading)
+			}
+		})
+	}()
+	for page := range pages {
+		if err := p.take(ctx, page); err != nil {
+			cancel()
+			<-ended
+			return err
+		}
+	}
+	return <-ended
+}
+
 // findGone looks for synchronized contacts of people who were not seen.
 func (p *pass) findGone(ctx context.Context) error {
 	err := p.Cards.Each(ctx, func(c contact.Card) error {
@@ -73,6 +102,7 @@ func (p *pass) findGone(ctx context.Context) error {
 		if _, seen := p.seen[digestOf(c.Person)]; seen {
 			return nil
 		}
+		p.differ(c.Person, c, nil)
 		p.ofPeople++
 		p.ofContacts += n
 		p.missing(removal{person: c.Person}, n, true)
@@ -113,7 +143,7 @@ func (p *pass) remove(ctx context.Context) error {
 	removed := make([]int, len(persons))
 	err := p.Cards.UpdateAll(ctx, p.Config.Directory, persons, func(i int, c *contact.Card) bool {
 		before := len(c.Contacts)
-		c.Contacts = c.Replaced(contact.Synced, p.removals[i].values, p.now)
+		c.Contacts = p.mapping.replaced(*c, p.removals[i].values, p.now)
 		removed[i] = before - len(c.Contacts)
 		return true
 	})

@@ -17,6 +17,7 @@ import (
 	"github.com/getkin/kin-openapi/openapi3filter"
 	"github.com/getkin/kin-openapi/routers"
 
+	"latchkey/resetapi/change"
 	"latchkey/resetapi/problem"
 	"latchkey/resetapi/recovery"
 )
@@ -34,12 +35,15 @@ type scripted struct {
 	token string
 	view  recovery.View
 	rules recovery.PasswordRules
-	err   error
-	burst any
+	// changed is what becomes of a change.
+	changed change.Outcome
+	err     error
+	burst   any
 
 	asked  string
 	ticket recovery.Ticket
 	start  recovery.StartRequest
+	change change.Request
 	texts  []string
 }
 
@@ -78,10 +82,23 @@ func (s *scripted) SetPassword(_ context.Context, t recovery.Ticket, password st
 	return s.view, s.ask("set", t, password)
 }
 
+func (s *scripted) Unlock(_ context.Context, t recovery.Ticket) (recovery.View, error) {
+	return s.view, s.ask("unlock", t)
+}
+
+func (s *scripted) Change(_ context.Context, request change.Request) (change.Outcome, error) {
+	s.change = request
+	return s.changed, s.ask("change", recovery.Ticket{})
+}
+
 type noPages struct{}
 
 func (noPages) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
 	http.Error(w, "a page", http.StatusOK)
+}
+
+func (noPages) Route(r *http.Request) string {
+	return map[string]string{"/one/7": "/one/{n}"}[r.URL.Path]
 }
 
 func (noPages) Fail(w http.ResponseWriter, _ *http.Request, p problem.Problem) {
@@ -91,6 +108,8 @@ func (noPages) Fail(w http.ResponseWriter, _ *http.Request, p problem.Problem) {
 type noMeter struct{}
 
 func (noMeter) Request(string, string, int, time.Duration) {}
+func (noMeter) Connections(int)                            {}
+func (noMeter) ConnectionRefused(string)                   {}
 
 // api is the server before a scripted service. Every call to it is held against
 // the contract.
@@ -100,6 +119,8 @@ type api struct {
 	handler http.Handler
 	log     *safeLog
 	spec    *openapi3.T
+	// server is what answers.
+	server *Server
 }
 
 func newAPI(t *testing.T, spec *openapi3.T) *api {
@@ -107,7 +128,8 @@ func newAPI(t *testing.T, spec *openapi3.T) *api {
 	a := &api{t: t, service: new(scripted), log: new(safeLog), spec: spec}
 	c := Defaults()
 	c.PublicURL = site
-	a.handler = New(c, a.service, noPages{}, noMeter{}, slog.New(slog.NewTextHandler(a.log, nil))).Handler()
+	a.server = New(c, a.service, a.service, noPages{}, noMeter{}, slog.New(slog.NewTextHandler(a.log, nil)))
+	a.handler = a.server.Handler()
 	return a
 }
 

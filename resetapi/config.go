@@ -31,6 +31,12 @@ type Config struct {
 	// TrustedProxies are the prefixes whose X-Forwarded-For is believed;
 	// default the loopback.
 	TrustedProxies []string `toml:"trusted_proxies"`
+	// MaxConnections is how many connections the public listener holds; default
+	// 2000, and half of the files that the process may open at most.
+	MaxConnections int `toml:"max_connections"`
+	// MaxConnectionsPerAddress is how many of them one address may hold (/64 for
+	// IPv6); default 100. It does not bind trusted proxies.
+	MaxConnectionsPerAddress int `toml:"max_connections_per_address"`
 	// ShutdownTimeout is how long requests may go on after a signal; default 30s,
 	// the longest that a password write may take.
 	ShutdownTimeout setting.Duration `toml:"shutdown_timeout"`
@@ -40,7 +46,7 @@ type Config struct {
 func Defaults() Config {
 	return Config{
 		Listen: "127.0.0.1:8080", PrivateListen: "127.0.0.1:9090", TrustedProxies: []string{"127.0.0.0/8", "::1/128"},
-		ShutdownTimeout: setting.Duration(30 * time.Second),
+		MaxConnections: 2000, MaxConnectionsPerAddress: 100, ShutdownTimeout: setting.Duration(30 * time.Second),
 	}
 }
 
@@ -62,6 +68,12 @@ func (c Config) Faults() []setting.Fault {
 	}
 	if len(c.TrustedProxies) == 0 || slices.ContainsFunc(c.TrustedProxies, notPrefix) {
 		faults = append(faults, setting.Fault{Key: "trusted_proxies", Problem: "has something that is no network prefix", Allowed: "prefixes such as 127.0.0.0/8 or 2001:db8::/48, at least one"})
+	}
+	if c.MaxConnections < 10 || c.MaxConnections > 1_000_000 {
+		faults = append(faults, setting.OutOfRange("max_connections", c.MaxConnections, 10, 1_000_000))
+	}
+	if c.MaxConnectionsPerAddress < 1 || c.MaxConnectionsPerAddress > c.MaxConnections {
+		faults = append(faults, setting.OutOfRange("max_connections_per_address", c.MaxConnectionsPerAddress, 1, "max_connections"))
 	}
 	if c.ShutdownTimeout.Std() < time.Second || c.ShutdownTimeout.Std() > 5*time.Minute {
 		faults = append(faults, setting.Fault{Key: "shutdown_timeout", Problem: "is out of range", Allowed: "1s to 5m"})

@@ -100,9 +100,11 @@ func TestProblemsOfOperations(t *testing.T) {
 		"startRecovery":      {"limited", "unavailable"},
 		"viewRecovery":       {"no_recovery", "unavailable"},
 		"giveUpRecovery":     {"no_recovery", "not_now", "ended", "not_allowed", "unavailable"},
-		"openChallenge":      {"no_recovery", "not_now", "too_soon", "no_more_codes", "ended", "not_allowed", "unavailable"},
+		"openChallenge":      {"no_recovery", "not_now", "too_soon", "no_more_codes", "ended", "not_allowed", "unavailable", "channel_frozen"},
 		"proveGate":          {"limited", "no_recovery", "not_now", "wrong_code", "ended", "not_allowed", "unavailable"},
 		"readPasswordPolicy": {"no_recovery", "not_now", "ended", "not_allowed", "unavailable"},
+		"unlockAccount":      {"no_recovery", "not_now", "cannot_unlock", "ended", "not_allowed", "unavailable"},
+		"changePassword":     {"limited", "wrong_credentials", "password_refused", "not_found", "unavailable"},
 		"setPassword":        {"no_recovery", "not_now", "password_refused", "ended", "not_allowed", "unavailable"},
 	}
 	for where, o := range operations(d) {

@@ -14,12 +14,19 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"latchkey/internal/store"
+	"latchkey/resetapi/change"
 	"latchkey/resetapi/recovery"
 )
 
 // story is how an example of the contract comes about: what the service says,
 // and what the caller does otherwise than the example of the request.
 type story func(c *call, s *scripted)
+
+// without is a server on which passwords are not changed.
+func (a *api) without() {
+	a.server.changes = nil
+	a.handler = a.server.Handler()
+}
 
 func at(clock string) time.Time {
 	when, err := time.Parse(time.DateTime, "2026-03-02 "+clock)
@@ -52,6 +59,8 @@ func tellings() map[string]story {
 	sent.Challenge = &recovery.ChallengeView{Method: recovery.EmailCode, ExpiresAt: at("09:42:00"), ResendAt: at("09:32:30")}
 	last := verify("09:44:00", both...)
 	last.Challenge = &recovery.ChallengeView{Method: recovery.SMSCode, ExpiresAt: at("09:44:00")}
+	unlocked := view(recovery.StepDone, "09:44:00")
+	unlocked.Unlocked = true
 	ended := view(recovery.StepEnded, "09:40:00")
 	ended.End = recovery.Expired
 	return map[string]story{
@@ -65,11 +74,17 @@ func tellings() map[string]story {
 		"settling":       says(view(recovery.StepSettling, "09:44:00"), ""),
 		"done":           says(view(recovery.StepDone, "09:44:00"), ""),
 		"ended":          says(ended, ""),
+		"unlocked":       says(unlocked, ""),
+		"changed":        func(_ *call, s *scripted) { s.changed = change.Done },
+		"change_unknown": func(_ *call, s *scripted) { s.changed = change.Unknown },
+		"locked": func(_ *call, s *scripted) {
+			s.rules = recovery.PasswordRules{MinLength: 15, MaxLength: 256, History: 3, QualityChecked: true, Locked: true}
+		},
 		"policy": func(_ *call, s *scripted) {
 			s.rules = recovery.PasswordRules{MinLength: 15, MaxLength: 256, History: 3, QualityChecked: true}
 		},
 		"too_young": func(_ *call, s *scripted) {
-			s.rules = recovery.PasswordRules{MinLength: 15, MaxLength: 64, ChangeableAt: at("18:00:00")}
+			s.rules = recovery.PasswordRules{MinLength: 15, MaxLength: 64, Classes: 3, NoNames: true, Dictionary: true, ChangeableAt: at("18:00:00")}
 		},
 	}
 }
@@ -81,15 +96,19 @@ func refusals() map[string]story {
 		"bad_login": func(c *call, s *scripted) {
 			c.body, c.wrong, s.err = `{"login":" "}`, true, recovery.ErrBadLogin
 		},
-		"no_recovery":      fails(recovery.ErrNoRecovery),
-		"not_allowed":      ends(recovery.NotAllowed),
-		"cross_origin":     func(c *call, _ *scripted) { c.header.Set("Sec-Fetch-Site", "cross-site") },
-		"not_now":          fails(recovery.ErrNotNow),
-		"too_soon":         fails(recovery.ErrTooSoon),
-		"no_more_codes":    fails(recovery.ErrNoMoreCodes),
-		"expired":          ends(recovery.Expired),
-		"too_many_guesses": ends(recovery.TooManyGuesses),
-		"superseded":       ends(recovery.Superseded),
+		"no_recovery":       fails(recovery.ErrNoRecovery),
+		"cannot_unlock":     fails(recovery.ErrCannotUnlock),
+		"wrong_credentials": fails(change.ErrWrong),
+		"no_changes":        func(*call, *scripted) {}, // by the server itself
+		"not_allowed":       ends(recovery.NotAllowed),
+		"cross_origin":      func(c *call, _ *scripted) { c.header.Set("Sec-Fetch-Site", "cross-site") },
+		"not_now":           fails(recovery.ErrNotNow),
+		"too_soon":          fails(recovery.ErrTooSoon),
+		"channel_frozen":    fails(recovery.ErrChannelFrozen),
+		"no_more_codes":     fails(recovery.ErrNoMoreCodes),
+		"expired":           ends(recovery.Expired),
+		"too_many_guesses":  ends(recovery.TooManyGuesses),
+		"superseded":        ends(recovery.Superseded),
 		"too_large": func(c *call, _ *scripted) {
 			c.body, c.wrong = `{"x":"`+strings.Repeat("x", maxBody)+`"}`, true
 		},
@@ -175,6 +194,9 @@ func TestExamplesAreTrue(t *testing.T) {
 			told[e.name] = true
 			a, c := newAPI(t, spec), good(e.method, e.path, e.body)
 			tell(c, a.service)
+			if e.name == "no_changes" {
+				a.without()
+			}
 			answer := a.send(c)
 			wantDocument(t, answer, e)
 			if strings.Contains(e.name, "internal") != strings.Contains(a.log.String(), "the cause") {

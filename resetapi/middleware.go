@@ -30,7 +30,7 @@ func RequestID(ctx context.Context) string {
 // trusted proxies, or the peer's.
 func Address(r *http.Request) netip.Addr {
 	if a := middleware.GetClientIPAddr(r.Context()); a.IsValid() {
-		return a
+		return a.Unmap().WithZone("")
 	}
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {

@@ -25,6 +25,11 @@ type Passwords interface {
 	SetPassword(ctx context.Context, t recovery.Ticket, password string) (recovery.View, error)
 }
 
+// Locks takes locks away.
+type Locks interface {
+	Unlock(ctx context.Context, t recovery.Ticket) (recovery.View, error)
+}
+
 // Recoveries is the service behind the API.
 type Recoveries interface {
 	Start(ctx context.Context, request recovery.StartRequest) (recovery.Ticket, recovery.View, error)
@@ -32,6 +37,7 @@ type Recoveries interface {
 	GiveUp(ctx context.Context, t recovery.Ticket) error
 	Gates
 	Passwords
+	Locks
 }
 
 func (s *Server) routes(r chi.Router) {
@@ -42,13 +48,27 @@ func (s *Server) routes(r chi.Router) {
 	r.Post("/recoveries/{id}/proofs", s.api(s.prove))
 	r.Get("/recoveries/{id}/password-policy", s.api(s.passwordPolicy))
 	r.Put("/recoveries/{id}/password", s.api(s.setPassword))
+	r.Post("/recoveries/{id}/unlock", s.api(s.unlock))
+	r.Post("/password-changes", s.api(s.changePassword))
 	s.describe(r)
 	r.NotFound(s.api(func(http.ResponseWriter, *http.Request) error {
 		return &problem.RequestError{Type: problem.NotFound, Detail: "See the paths of the API."}
 	}))
-	r.MethodNotAllowed(s.api(func(http.ResponseWriter, *http.Request) error {
+	r.MethodNotAllowed(s.api(func(w http.ResponseWriter, r *http.Request) error {
+		w.Header().Set("Allow", allowed(r))
 		return &problem.RequestError{Type: problem.MethodNotAllow, Detail: "See the methods of this path."}
 	}))
+}
+
+// allowed lists the methods of a request's path (RFC 9110 §10.2.1).
+func allowed(r *http.Request) string {
+	var methods []string
+	for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodDelete} {
+		if chi.RouteContext(r.Context()).Routes.Match(chi.NewRouteContext(), method, r.URL.Path) {
+			methods = append(methods, method)
+		}
+	}
+	return strings.Join(methods, ", ")
 }
 
 // api turns a handler that fails into one that answers: the one place where the
@@ -69,14 +89,16 @@ func (s *Server) api(handle func(w http.ResponseWriter, r *http.Request) error) 
 
 // recoveryDocument is a recovery as the API tells it.
 type recoveryDocument struct {
-	ID        string             `json:"id"`
-	Token     string             `json:"token,omitempty"`
-	State     recovery.Step      `json:"state"`
-	End       recovery.End       `json:"end,omitempty"`
-	GatesLeft int                `json:"gates_left"`
-	Methods   []recovery.Method  `json:"methods"`
-	Challenge *challengeDocument `json:"challenge,omitempty"`
-	ExpiresAt time.Time          `json:"expires_at"`
+	ID         string             `json:"id"`
+	Token      string             `json:"token,omitempty"`
+	State      recovery.Step      `json:"state"`
+	End        recovery.End       `json:"end,omitempty"`
+	Unlocked   bool               `json:"unlocked,omitempty"`
+	MustFinish bool               `json:"must_finish,omitempty"`
+	GatesLeft  int                `json:"gates_left"`
+	Methods    []recovery.Method  `json:"methods"`
+	Challenge  *challengeDocument `json:"challenge,omitempty"`
+	ExpiresAt  time.Time          `json:"expires_at"`
 }
 
 type challengeDocument struct {
@@ -88,7 +110,7 @@ type challengeDocument struct {
 
 func document(v recovery.View) recoveryDocument {
 	d := recoveryDocument{
-		ID: v.ID, State: v.Step, End: v.End, GatesLeft: v.GatesLeft,
+		ID: v.ID, State: v.Step, End: v.End, Unlocked: v.Unlocked, MustFinish: v.MustFinish, GatesLeft: v.GatesLeft,
 		Methods: append([]recovery.Method{}, v.Methods...), ExpiresAt: v.ExpiresAt.UTC().Truncate(time.Second),
 	}
 	if c := v.Challenge; c != nil {
@@ -166,8 +188,12 @@ type policyDocument struct {
 	MinLength      int        `json:"min_length"`
 	MaxLength      int        `json:"max_length"`
 	History        int        `json:"history"`
+	Classes        int        `json:"classes"`
+	NoNames        bool       `json:"no_names"`
+	Dictionary     bool       `json:"dictionary"`
 	ChangeableAt   *time.Time `json:"changeable_at,omitempty"`
 	QualityChecked bool       `json:"quality_checked"`
+	Locked         bool       `json:"locked"`
 }
 
 func (s *Server) passwordPolicy(w http.ResponseWriter, r *http.Request) error {
@@ -175,7 +201,10 @@ func (s *Server) passwordPolicy(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	d := policyDocument{MinLength: rules.MinLength, MaxLength: rules.MaxLength, History: rules.History, QualityChecked: rules.QualityChecked}
+	d := policyDocument{
+		MinLength: rules.MinLength, MaxLength: rules.MaxLength, History: rules.History, Classes: rules.Classes,
+		NoNames: rules.NoNames, Dictionary: rules.Dictionary, QualityChecked: rules.QualityChecked, Locked: rules.Locked,
+	}
 	if !rules.ChangeableAt.IsZero() {
 		at := rules.ChangeableAt.UTC()
 		d.ChangeableAt = &at
@@ -197,6 +226,14 @@ func (s *Server) setPassword(w http.ResponseWriter, r *http.Request) error {
 		status = http.StatusAccepted
 	}
 	return answer(w, status, document(v))
+}
+
+func (s *Server) unlock(w http.ResponseWriter, r *http.Request) error {
+	v, err := s.recoveries.Unlock(r.Context(), ticket(r))
+	if err != nil {
+		return err
+	}
+	return answer(w, http.StatusOK, document(v))
 }
 
 // ticket reads the recovery's id from the path and its token from the header.

@@ -16,6 +16,7 @@ import (
 
 	"latchkey/internal/audit"
 	"latchkey/internal/directory"
+	"latchkey/resetapi/change"
 	"latchkey/resetapi/recovery"
 )
 
@@ -44,10 +45,12 @@ func TestHandlersPassOn(t *testing.T) {
 		{"POST", onePath + "/proofs", codeBody, "prove", []string{"email", "4937 0125"}, 200, recovery.StepVerify},
 		{"GET", onePath + "/password-policy", "", "rules", nil, 200, ""},
 		{"PUT", onePath + "/password", `{"password":"  spaces & \u00e4\u0000 "}`, "set", []string{"  spaces & ä\x00 "}, 200, recovery.StepDone},
+		{"POST", onePath + "/unlock", "", "unlock", nil, 200, recovery.StepDone},
 		{"PUT", onePath + "/password", passwordBody, "set", []string{"purple Elephants 42 times"}, 202, recovery.StepSettling},
 	} {
 		a := newAPI(t, spec)
 		a.service.view, a.service.token = viewOf(test.step), nextToken
+		a.service.view.Unlocked = test.asked == "unlock"
 		a.service.rules = recovery.PasswordRules{MinLength: 8, MaxLength: 64}
 		c := good(test.method, test.path, test.body)
 		c.header.Set("X-Forwarded-For", "203.0.113.9, 198.51.100.7")
@@ -70,6 +73,24 @@ func viewOf(step recovery.Step) recovery.View {
 		v.Challenge = &recovery.ChallengeView{Method: recovery.SMSCode, ExpiresAt: at("09:40:00"), ResendAt: at("09:30:00")}
 	}
 	return v
+}
+
+// TestChangePassesOn: nothing of the passwords is trimmed, and the notice knows
+// the language and the browser.
+func TestChangePassesOn(t *testing.T) {
+	a := newAPI(t, description(t))
+	a.service.changed = change.Done
+	c := good("POST", "/password-changes", `{"login":" alice ","current_password":" old ","new_password":"  new & \u00e4 "}`)
+	c.header.Set("Accept-Language", "de-CH")
+	c.header.Set("X-Forwarded-For", "198.51.100.7")
+	c.proxied = true
+	if answer := a.send(c); answer.StatusCode != http.StatusOK {
+		t.Errorf("status %d", answer.StatusCode)
+	}
+	want := change.Request{Login: " alice ", Current: " old ", New: "  new & ä ", Languages: "de-CH", Address: netip.MustParseAddr("198.51.100.7")}
+	if diff := cmp.Diff(want, a.service.change, cmpopts.EquateComparable(netip.Addr{})); diff != "" {
+		t.Error(diff)
+	}
 }
 
 func TestStartPassesOn(t *testing.T) {

@@ -20,6 +20,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -42,27 +43,33 @@ const (
 // Pages is the wizard.
 type Pages interface {
 	http.Handler
+	// Route returns the pattern of the page that a request leads to; empty where
+	// there is none.
+	Route(r *http.Request) string
 	// Fail shows a problem as a page.
 	Fail(w http.ResponseWriter, r *http.Request, p problem.Problem)
 }
 
-// Meter counts requests.
+// Meter counts requests and connections.
 type Meter interface {
 	Request(route, method string, status int, took time.Duration)
+	Connections(open int)
+	ConnectionRefused(limit string)
 }
 
 // Server serves the API and the pages.
 type Server struct {
 	config     Config
 	recoveries Recoveries
+	changes    Changes
 	pages      Pages
 	meter      Meter
 	logger     *slog.Logger
 }
 
-// New returns a server.
-func New(c Config, recoveries Recoveries, pages Pages, meter Meter, logger *slog.Logger) *Server {
-	return &Server{config: c, recoveries: recoveries, pages: pages, meter: meter, logger: logger}
+// New returns a server; changes is nil where no password is changed here.
+func New(c Config, recoveries Recoveries, changes Changes, pages Pages, meter Meter, logger *slog.Logger) *Server {
+	return &Server{config: c, recoveries: recoveries, changes: changes, pages: pages, meter: meter, logger: logger}
 }
 
 // Handler returns the whole site.
@@ -71,16 +78,42 @@ func (s *Server) Handler() http.Handler {
 	r.Use(s.identify, s.headers, s.log, s.recoverPanic,
 		middleware.ClientIPFromXFF(s.config.TrustedProxies...), s.host, s.sameOrigin, s.body)
 	r.Route("/api/v1", s.routes)
-	r.Handle("/*", s.pages)
+	r.Handle("/*", http.HandlerFunc(s.page))
+	r.MethodNotAllowed(s.unknownMethod)
+	r.NotFound(s.page) // a path without a slash in front, such as that of "OPTIONS *"
 	return r
+}
+
+// unknownMethod answers methods that the router has never heard of, as it
+// answers others that a path does not have (RFC 9110 §15.5.6).
+func (s *Server) unknownMethod(w http.ResponseWriter, r *http.Request) {
+	methods := allowed(r)
+	switch {
+	case !strings.HasPrefix(r.URL.Path, "/api/"):
+		s.page(w, r)
+	case methods == "":
+		s.fail(w, r, problem.Of(problem.NotFound, "See the paths of the API."))
+	default:
+		w.Header().Set("Allow", methods)
+		s.fail(w, r, problem.Of(problem.MethodNotAllow, "See the methods of this path."))
+	}
+}
+
+// page leaves the pattern of the page for the log and the metrics, which would
+// call every page by one name.
+func (s *Server) page(w http.ResponseWriter, r *http.Request) {
+	if route := s.pages.Route(r); route != "" {
+		chi.RouteContext(r.Context()).RoutePatterns = []string{route}
+	}
+	s.pages.ServeHTTP(w, r)
 }
 
 // Serve listens until the context ends, and then lets requests finish.
 func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	server := &http.Server{
-		Handler: s.Handler(), MaxHeaderBytes: maxHeader,
+		Handler: s.Handler(), MaxHeaderBytes: maxHeader, DisableGeneralOptionsHandler: true, // "OPTIONS *" is checked as all else is
 		ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
-		ErrorLog: slog.NewLogLogger(s.logger.Handler(), slog.LevelDebug),
+		ConnState: s.newConnections().changed, ErrorLog: slog.NewLogLogger(s.logger.Handler(), slog.LevelDebug),
 	}
 	stopped := make(chan error, 1)
 	go func() {

@@ -10,7 +10,21 @@ need slapd slapd
 need ldapwhoami ldap-utils
 need redis-server redis-server
 need redis-cli redis-tools
+# A domain controller, and the clients of a domain.
+need samba samba-ad-dc samba-ad-provision samba-dsdb-modules samba-vfs-modules winbind attr acl
+need samba-tool samba-common-bin python3-samba
+need ldbmodify ldb-tools
+need kinit krb5-user
+need smbclient smbclient
+need ns-slapd 389-ds-base
+need certutil libnss3-tools
+need openssl openssl
+[[ -d /usr/lib/python3/dist-packages/lib389 ]] || missing+=(python3-lib389)
 need chromium chromium
+need apache2 apache2-bin
+# The scripts for completion are tried in these shells, and in bash.
+need zsh zsh
+need fish fish
 # The race detector needs a C compiler and its headers.
 gcc -E -include stdlib.h -x c /dev/null >/dev/null 2>&1 || missing+=(gcc libc6-dev)
 ((${#missing[@]})) || exit 0
@@ -20,6 +34,12 @@ if ! command -v apt-get >/dev/null; then
   exit 1
 fi
 root() { if ((EUID == 0)); then "$@"; else sudo --preserve-env=DEBIAN_FRONTEND "$@"; fi; }
+
+# What starts a server, and is not there yet.
+units=()
+for unit in slapd redis-server samba-ad-dc smbd nmbd winbind; do
+  [[ -e /lib/systemd/system/$unit.service ]] || units+=("$unit")
+done
 
 echo "installing ${missing[*]}"
 policy=/usr/sbin/policy-rc.d
@@ -34,7 +54,7 @@ apt install --yes --no-install-recommends "${missing[@]}" >/dev/null
 
 # A boot would start them too.
 if [[ -d /run/systemd/system ]]; then
-  for unit in slapd redis-server; do
-    if [[ " ${missing[*]} " == *" $unit "* ]]; then root systemctl disable --now --quiet "$unit"; fi
+  for unit in "${units[@]}"; do
+    if [[ -e /lib/systemd/system/$unit.service ]]; then root systemctl disable --now --quiet "$unit"; fi
   done
 fi

@@ -1,14 +1,12 @@
 package main
 
 import (
-	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"iter"
-	"strings"
+	"io"
+	"os"
+	"path/filepath"
 	"time"
-	"unicode"
 
 	"latchkey/config"
 	"latchkey/internal/audit"
@@ -55,13 +53,30 @@ func (m *moment) UnmarshalText(text []byte) (err error) {
 }
 
 type auditVerify struct {
-	Dir  string `placeholder:"DIR" help:"A copy of a directory to check, instead of that of [audit]."`
+	Dir  string `placeholder:"DIR" completion:"dir" help:"A copy of a directory to check, instead of that of [audit]."`
 	JSON bool   `name:"json" help:"Print JSON."`
 }
 
 // Help is shown by --help.
 func (auditVerify) Help() string {
-	return "It needs the keyring and may run while the instance serves. It exits with 1 when the chain does not hold. A chain that holds was not changed by anybody without the keyring; docs/audit.md says what that does not prove."
+	return "There are two chains: that of the server of this machine, and that of the commands that operators run on it, in the folder cli beside it. It needs the keyring and may run while the instance serves. A chain that holds was not changed by anybody without the keyring; docs/audit.md says what that does not prove."
+}
+
+func (auditVerify) lesson() lesson {
+	return lesson{
+		examples: []string{"latchkey audit verify", "latchkey audit verify --dir /backup/audit --json"},
+		no:       "when a chain does not hold",
+		see:      []string{"latchkey audit export", "docs/audit.md"},
+	}
+}
+
+// verified is what came of the check of one chain.
+type verified struct {
+	Dir  string `json:"dir"`
+	Good bool   `json:"good"`
+	audit.Report
+
+	Broken *audit.BrokenError `json:"broken,omitempty"`
 }
 
 func (c auditVerify) Run(app *application) error {
@@ -72,184 +87,71 @@ func (c auditVerify) Run(app *application) error {
 	if c.Dir != "" {
 		loaded.Audit.Dir = c.Dir
 	}
-	report, err := audit.Verify(loaded.Audit.Dir, keys)
-	broken, isBroken := errors.AsType[*audit.BrokenError](err)
-	if err != nil && !isBroken {
+	chains, err := verifyAll(loaded.Audit, keys)
+	_, isBroken := errors.AsType[*audit.BrokenError](err)
+	switch {
+	case err != nil && !isBroken:
 		return err
+	case isBroken:
+		err = no(err)
 	}
 	if c.JSON {
 		return errors.Join(err, printJSON(app.out, struct {
-			Good bool `json:"good"`
-			audit.Report
-			Broken *audit.BrokenError `json:"broken,omitempty"`
-		}{err == nil, report, broken}))
+			Good   bool       `json:"good"`
+			Chains []verified `json:"chains"`
+		}{!isBroken, chains}))
 	}
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(app.out, "The chain of %s holds: lines %d to %d in %s, from %s to %s.\n", report.Instance, report.First, report.Last,
-		counted(report.Files, "file"), report.From.Format(time.RFC3339), report.To.Format(time.RFC3339))
-	if report.First > 1 {
-		fmt.Fprintf(app.out, "Lines 1 to %d expired.\n", report.First-1)
-	}
-	if report.Unfinished > 0 {
-		fmt.Fprintf(app.out, "%s follow: a line that is being written, or was when the instance died.\n", counted(int(report.Unfinished), "byte"))
-	}
-	return nil
-}
-
-type auditExport struct {
-	period
-
-	Format string `enum:"jsonl,csv" default:"jsonl" help:"jsonl: the lines as they are, with hashes and MACs; csv: for spreadsheets."`
-}
-
-// Help is shown by --help.
-func (auditExport) Help() string {
-	return "All lines are printed, also of a chain that does not hold; then it says so and exits with 1."
-}
-
-func (c auditExport) Run(app *application) error {
-	loaded, keys, err := app.loadAudit()
-	if err != nil {
-		return err
-	}
-	_, broken := audit.Verify(loaded.Audit.Dir, keys)
-	lines := chosen(audit.Lines(loaded.Audit.Dir), c.filter())
-	if c.Format == "csv" {
-		return errors.Join(audit.WriteCSV(app.out, lines), broken)
-	}
-	for line, err := range lines {
-		if err == nil {
-			err = app.printLine(line)
+	for _, chain := range chains {
+		if chain.Good {
+			chain.print(app.out)
 		}
+	}
+	return err
+}
+
+// auditDirs are the directories of both chains of a machine that are there. The
+// first one is named also when neither is.
+func auditDirs(c audit.Config) []string {
+	dirs := []string{c.Dir}
+	commands := commandAudit(c).Dir
+	if _, err := os.Stat(commands); err != nil {
+		return dirs
+	}
+	if files, err := filepath.Glob(filepath.Join(c.Dir, "audit-*.jsonl")); err == nil && len(files) == 0 {
+		if _, err := os.Stat(filepath.Join(c.Dir, "head")); err != nil {
+			return []string{commands} // no server ran on this machine
+		}
+	}
+	return append(dirs, commands)
+}
+
+// verifyAll checks both chains of a machine. The error tells of what is wrong
+// with either.
+func verifyAll(c audit.Config, keys *keyring.Ring) ([]verified, error) {
+	var chains []verified
+	var failures []error
+	for _, dir := range auditDirs(c) {
+		report, err := audit.Verify(dir, keys)
+		broken, isBroken := errors.AsType[*audit.BrokenError](err)
 		if err != nil {
-			return errors.Join(err, broken)
+			failures = append(failures, err)
+		}
+		if err == nil || isBroken {
+			chains = append(chains, verified{dir, err == nil, report, broken})
 		}
 	}
-	return broken
+	return chains, errors.Join(failures...)
 }
 
-// chosen leaves out the lines that do not fit.
-func chosen(lines iter.Seq2[audit.Line, error], f audit.Filter) iter.Seq2[audit.Line, error] {
-	return func(yield func(audit.Line, error) bool) {
-		for line, err := range lines {
-			if (err != nil || f.Fits(line)) && !yield(line, err) {
-				return
-			}
-		}
+func (v verified) print(out io.Writer) {
+	fmt.Fprintf(out, "The chain of %s holds: lines %d to %d in %s, from %s to %s.\n", v.Instance, v.First, v.Last,
+		counted(v.Files, "file"), v.From.Format(time.RFC3339), v.To.Format(time.RFC3339))
+	if v.First > 1 {
+		fmt.Fprintf(out, "Lines 1 to %d expired.\n", v.First-1)
 	}
-}
-
-// printLine writes a line byte by byte as it stands in its file.
-func (a *application) printLine(line audit.Line) error {
-	text, err := json.Marshal(line)
-	if err != nil {
-		return err
+	if v.Unfinished > 0 {
+		fmt.Fprintf(out, "%s follow: a line that is being written, or was when the instance died.\n", counted(int(v.Unfinished), "byte"))
 	}
-	_, err = fmt.Fprintf(a.out, "%s\n", text)
-	return err
-}
-
-type auditSearch struct {
-	period
-
-	Person    string `placeholder:"ID" help:"The permanent id of a person, as contacts export --json prints it."`
-	Login     string `help:"The login of a person, who is looked up in the directory."`
-	Directory string `placeholder:"NAME" help:"The name of the [[directory]], if there are several."`
-	Recovery  string `placeholder:"ID" help:"The id of a recovery, as the log shows it."`
-	Kind      string `help:"A kind of event, such as write_ended."`
-	JSON      bool   `name:"json" help:"Print the lines as they are."`
-}
-
-// Help is shown by --help.
-func (auditSearch) Help() string {
-	return "It looks into the files of this instance and into Redis, where the newest lines of all instances are. What must be complete is in the files of each instance."
-}
-
-// Validate is called by the parser.
-func (c auditSearch) Validate() error {
-	switch {
-	case c.Person != "" && c.Login != "":
-		return errors.New("name a person by --person or by --login, not both")
-	case c.Person+c.Login+c.Recovery+c.Kind == "":
-		return errors.New("say what to search: --person, --login, --recovery or --kind")
-	}
-	return nil
-}
-
-func (c auditSearch) Run(ctx context.Context, app *application) error {
-	filter, err := c.wanted(ctx, app)
-	if err != nil {
-		return err
-	}
-	loaded, err := app.load()
-	if err != nil {
-		return err
-	}
-	s, keys, err := openStore(loaded)
-	if err != nil {
-		return err
-	}
-	defer s.Close()
-	found, err := audit.Search(ctx, loaded.Audit.Dir, audit.NewTail(s, keys, loaded.Audit), filter)
-	for _, line := range found {
-		if printErr := app.show(line, c.JSON); printErr != nil {
-			return printErr
-		}
-	}
-	return err
-}
-
-// wanted returns the filter, with the login looked up.
-func (c auditSearch) wanted(ctx context.Context, app *application) (audit.Filter, error) {
-	f := c.filter()
-	f.Kind, f.Recovery, f.Person, f.Directory = c.Kind, c.Recovery, c.Person, c.Directory
-	if c.Login == "" {
-		return f, nil
-	}
-	err := whom{Login: c.Login, Directory: c.Directory}.with(ctx, app, func(_ *desk, directory, person string) error {
-		f.Directory, f.Person = directory, person
-		return nil
-	})
-	return f, err
-}
-
-// show prints a line for reading.
-func (a *application) show(line audit.Line, asJSON bool) error {
-	if asJSON {
-		return a.printLine(line)
-	}
-	fmt.Fprintf(a.out, "%s  %s  %s", line.Time.Format(time.RFC3339), printable(line.Instance), printable(line.Kind))
-	for _, part := range []struct{ name, text string }{
-		{"outcome", line.Outcome},
-		{"reason", line.Reason},
-		{"method", line.Method},
-		{"recovery", line.Recovery},
-		{"directory", line.Directory},
-		{"person", line.Person},
-		{"network", line.Network},
-		{"request", line.RequestID},
-	} {
-		if part.text != "" {
-			fmt.Fprintf(a.out, "  %s=%s", part.name, printable(part.text))
-		}
-	}
-	if line.Count > 0 {
-		fmt.Fprintf(a.out, "  count=%d", line.Count)
-	}
-	_, err := fmt.Fprintln(a.out)
-	return err
-}
-
-// printable keeps a line that somebody altered from steering the terminal.
-func printable(text string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
-			return r
-		}
-		return unicode.ReplacementChar
-	}, text)
 }
 
 // loadAudit loads the configuration and the keyring.

@@ -33,7 +33,6 @@ func TestScriptOnAudit(t *testing.T) {
 		env.Defer(redis.Stop)
 		ring := filepath.Join(env.WorkDir, "keyring")
 		text := fmt.Sprintf(serversConfig, slapd.LDAPSURL, slapd.CAFile, slapd.BaseDN, slapd.ServiceDN, redis.Addr, redis.Username, ring)
-		text += fmt.Sprintf("\n[audit]\ndir = %q\n", filepath.Join(env.WorkDir, "one"))
 		env.Setenv("LATCHKEY_CONFIG", filepath.Join(env.WorkDir, "latchkey.toml"))
 		env.Setenv("LATCHKEY_DIRECTORY__0__BIND_PASSWORD", slapd.ServicePassword)
 		env.Setenv("LATCHKEY_REDIS__PASSWORD", redis.Password)
@@ -41,7 +40,10 @@ func TestScriptOnAudit(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(env.WorkDir, "latchkey.toml"), []byte(text), 0o600); err != nil {
 			return err
 		}
-		return errors.Join(writeAudits(t, env.WorkDir, ring, redis, person), setup(env))
+		err = errors.Join(writeAudits(t, env.WorkDir, ring, redis, person), setup(env))
+		env.Setenv("LATCHKEY_AUDIT__DIR", filepath.Join(env.WorkDir, "one"))
+		env.Setenv("LATCHKEY_AUDIT__INSTANCE", "one")
+		return err
 	}
 	testscript.Run(t, p)
 }

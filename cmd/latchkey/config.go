@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"latchkey/config"
@@ -16,7 +17,14 @@ type configCommands struct {
 }
 
 type configInit struct {
-	File string `arg:"" optional:"" help:"Where to write it; a file that is there is not replaced. Without it, it is printed."`
+	File string `arg:"" optional:"" completion:"file" help:"Where to write it; a file that is there is not replaced. Without it, it is printed."`
+}
+
+func (configInit) lesson() lesson {
+	return lesson{
+		examples: []string{"latchkey config init /etc/latchkey/latchkey.toml", "latchkey config init | less # only look"},
+		see:      []string{"latchkey config check"},
+	}
 }
 
 func (c configInit) Run(app *application) error {
@@ -29,7 +37,7 @@ func (c configInit) Run(app *application) error {
 		return fmt.Errorf("%s is there already and is not replaced; name another file", c.File)
 	}
 	if err != nil {
-		return fmt.Errorf("write the configuration: %w", err)
+		return fmt.Errorf("write the configuration: %w%s", err, folderAdvice(c.File))
 	}
 	_, err = f.Write(config.Example())
 	if err := errors.Join(err, f.Close()); err != nil {
@@ -39,8 +47,31 @@ func (c configInit) Run(app *application) error {
 	return nil
 }
 
+// folderAdvice says that the folder of a file is missing, where it is.
+func folderAdvice(path string) string {
+	folder := filepath.Dir(path)
+	if _, err := os.Stat(folder); errors.Is(err, fs.ErrNotExist) {
+		return "; make the folder first: " + folder
+	}
+	return ""
+}
+
 type configCheck struct {
-	File string `arg:"" optional:"" help:"The file to check; without it, that of --config."`
+	File string `arg:"" optional:"" completion:"file" help:"The file to check; without it, that of --config."`
+	JSON bool   `name:"json" help:"Print JSON: the faults and warnings, each with its place."`
+}
+
+// Help is shown by --help.
+func (configCheck) Help() string {
+	return "It reads the file, the LATCHKEY_… variables of the environment, and the files with secrets that they name. It asks neither Redis nor a directory."
+}
+
+func (configCheck) lesson() lesson {
+	return lesson{
+		examples: []string{"latchkey config check /etc/latchkey/latchkey.toml", "latchkey config check --json"},
+		no:       "when the configuration has faults",
+		see:      []string{"latchkey config init"},
+	}
 }
 
 func (c configCheck) Run(app *application) error {
@@ -48,8 +79,15 @@ func (c configCheck) Run(app *application) error {
 		app.configFile = c.File
 	}
 	loaded, err := app.load()
-	if err != nil {
+	faults, atFault := errors.AsType[*config.Errors](err)
+	if err != nil && !atFault {
 		return err
+	}
+	if c.JSON {
+		return c.printJSON(app, loaded, faults)
+	}
+	if atFault {
+		return no(err)
 	}
 	fmt.Fprintf(app.out, "%s is good.\n", app.configFile)
 	for _, d := range loaded.Directories {
@@ -62,6 +100,39 @@ func (c configCheck) Run(app *application) error {
 		fmt.Fprintf(app.out, "  warning    %s\n", warning)
 	}
 	return nil
+}
+
+// faultShown is a fault in the JSON of `config check`.
+type faultShown struct {
+	File       string `json:"file,omitempty"`
+	Line       int    `json:"line,omitempty"`
+	Variable   string `json:"variable,omitempty"`
+	Key        string `json:"key,omitempty"`
+	Problem    string `json:"problem"`
+	Allowed    string `json:"allowed,omitempty"`
+	Suggestion string `json:"suggestion,omitempty"`
+}
+
+// printJSON prints what was found; loaded is nil where there are faults.
+func (configCheck) printJSON(app *application, loaded *config.Config, found *config.Errors) error {
+	document := struct {
+		Good     bool         `json:"good"`
+		File     string       `json:"file"`
+		Faults   []faultShown `json:"faults"`
+		Warnings []string     `json:"warnings"`
+	}{found == nil, app.configFile, []faultShown{}, []string{}}
+	if found == nil {
+		document.Warnings = append(document.Warnings, loaded.Warnings()...)
+		return printJSON(app.out, document)
+	}
+	for _, f := range found.Faults {
+		shown := faultShown{f.File, f.Line, f.Variable, f.Key, f.Problem, f.Allowed, f.Suggestion}
+		if f.Variable != "" {
+			shown.File = ""
+		}
+		document.Faults = append(document.Faults, shown)
+	}
+	return errors.Join(no(nil), printJSON(app.out, document))
 }
 
 // load reads the configuration that the command line names.

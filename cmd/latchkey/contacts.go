@@ -9,12 +9,14 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"latchkey/internal/audit"
 	"latchkey/internal/contact"
 	"latchkey/internal/directory"
+	"latchkey/internal/telemetry"
 )
 
 type contactsCommands struct {
-	Import contactsImport `cmd:"" help:"Bring in the contacts of many people from a CSV file."`
+	Import contactsImport `cmd:"" help:"Bring in the contacts of many people from a file."`
 	Set    contactsSet    `cmd:"" help:"Set the contacts of one person."`
 	Show   contactsShow   `cmd:"" help:"Show the contacts of one person, masked."`
 	Delete contactsDelete `cmd:"" help:"Remove all contacts of one person."`
@@ -51,8 +53,8 @@ func (w whom) id(ctx context.Context, people *directory.Directory) (string, erro
 }
 
 // with opens the desk, finds the person and calls f.
-func (w whom) with(ctx context.Context, app *application, f func(d *desk, directory, person string) error) (err error) {
-	d, err := app.openDesk(ctx)
+func (w whom) with(ctx context.Context, app *application, to access, f func(d *desk, directory, person string) error) (err error) {
+	d, err := app.openDesk(ctx, to)
 	if err != nil {
 		return err
 	}
@@ -73,32 +75,82 @@ type contactsSet struct {
 
 	Email  []string `placeholder:"ADDRESS" sep:"none" help:"An alternate e-mail address; repeat it for several. Those that are there are replaced."`
 	Mobile []string `placeholder:"NUMBER" sep:"none" help:"A mobile number; repeat it for several. Those that are there are replaced."`
+
+	Registered bool `help:"The person gave these contacts, and not the records of the organization."`
+}
+
+// Help is shown by --help.
+func (contactsSet) Help() string {
+	return "Numbers need their country code, or default_region in [contacts]. Contacts of the kind that is given are replaced, whoever set them; those of the other kind stay. They can be used for a reset at once: make sure of the person first. The contacts that were there before get a notice. Where write_back is configured, those with --registered are written into the directory too."
+}
+
+func (contactsSet) lesson() lesson {
+	return lesson{
+		examples: []string{
+			"latchkey contacts set alice --email alice@home.example --mobile '+49 1512 3456789'",
+			"latchkey contacts set --id=entryUUID:00112233445566778899aabbccddeeff --email a@home.example",
+		},
+		see: []string{"latchkey contacts show", "latchkey contacts import"},
+	}
 }
 
 func (c contactsSet) Run(ctx context.Context, app *application) error {
 	if len(c.Email)+len(c.Mobile) == 0 {
 		return usageError("give at least one --email or --mobile; `latchkey contacts delete` removes all")
 	}
-	return c.with(ctx, app, func(d *desk, directory, person string) error {
+	return c.with(ctx, app, writes, func(d *desk, directory, person string) error {
 		added, err := c.normal(d.rules)
 		if err != nil {
 			return err
 		}
-		err = d.contacts.Update(ctx, directory, person, func(card *contact.Card) error {
-			kept := added
-			for _, old := range card.Contacts {
-				if old.Kind == contact.Email && c.Email == nil || old.Kind == contact.Mobile && c.Mobile == nil {
-					kept = append(kept[:len(kept):len(kept)], old)
-				}
-			}
-			card.Contacts = kept
-			return nil
+		event := audit.Event{Kind: audit.ContactsChanged, Directory: directory, Person: person, Reason: "set"}
+		var before, after contact.Card
+		err = app.recorded(ctx, d, event, func() error {
+			return d.contacts.Update(ctx, directory, person, func(card *contact.Card) error {
+				before = *card
+				card.Contacts = c.merged(added, card.Contacts)
+				after = *card
+				return nil
+			})
 		})
-		if err == nil {
-			fmt.Fprintf(app.out, "Set %s.\n", counted(len(added), "contact"))
+		if err != nil {
+			return err
 		}
-		return err
+		fmt.Fprintf(app.out, "Set %s.\n", counted(len(added), "contact"))
+		told := alterations{limit: d.rules.NoticeLimit}
+		told.alteration(directory, before, after)
+		return d.notify(ctx, app, &told)
 	})
+}
+
+// merged returns the new contacts and the old ones of the kinds that were not
+// given.
+func (c contactsSet) merged(added, before []contact.Contact) []contact.Contact {
+	kept := added
+	for _, old := range before {
+		if old.Kind == contact.Email && c.Email == nil || old.Kind == contact.Mobile && c.Mobile == nil {
+			kept = append(kept[:len(kept):len(kept)], old)
+		}
+	}
+	return kept
+}
+
+// recorded acts on contacts and records it in the audit.
+func (a *application) recorded(ctx context.Context, d *desk, e audit.Event, act func() error) error {
+	j, err := a.deskJournal(d)
+	if err != nil {
+		return err
+	}
+	return j.do(ctx, e, func(*audit.Event) error { return act() })
+}
+
+// deskJournal returns the journal of the commands on contacts.
+func (a *application) deskJournal(d *desk) (*journal, error) {
+	loaded, keys, err := a.loadAudit()
+	if err != nil {
+		return nil, err
+	}
+	return a.newJournal(loaded, d.store, keys), nil
 }
 
 // normal returns the typed contacts in their normal form.
@@ -112,12 +164,20 @@ func (c contactsSet) normal(rules contact.Config) ([]contact.Contact, error) {
 				errs = append(errs, fmt.Errorf("--%s: %w", kind, err))
 				continue
 			}
-			added = append(added, contact.Contact{Kind: kind, Value: normal, Source: contact.Staff, AddedAt: time.Now().UTC().Truncate(time.Second)})
+			added = append(added, contact.Contact{Kind: kind, Value: normal, Source: c.source(), AddedAt: time.Now().UTC().Truncate(time.Second)})
 		}
 	}
 	add(contact.Email, c.Email)
 	add(contact.Mobile, c.Mobile)
 	return added, errors.Join(errs...)
+}
+
+// source is who has the contacts from whom.
+func (c contactsSet) source() contact.Source {
+	if c.Registered {
+		return contact.Registered
+	}
+	return contact.Staff
 }
 
 type contactsShow struct {
@@ -127,47 +187,90 @@ type contactsShow struct {
 	JSON   bool `name:"json" help:"Print JSON."`
 }
 
+// Help is shown by --help.
+func (contactsShow) Help() string {
+	return "The audit says who looked at contacts with --reveal."
+}
+
+func (contactsShow) lesson() lesson {
+	return lesson{
+		examples: []string{"latchkey contacts show alice", "latchkey contacts show alice --reveal --json"},
+		no:       "when the person has no contacts",
+		see:      []string{"latchkey contacts set", "latchkey policy explain"},
+	}
+}
+
 func (c contactsShow) Run(ctx context.Context, app *application) error {
-	return c.with(ctx, app, func(d *desk, directory, person string) error {
+	return c.with(ctx, app, reads, func(d *desk, directory, person string) error {
 		card, err := d.contacts.Get(ctx, directory, person)
+		if errors.Is(err, contact.ErrNoCard) {
+			return no(err)
+		}
 		if err != nil {
 			return err
 		}
-		if !c.Reveal {
-			for i, known := range card.Contacts {
-				card.Contacts[i].Value = contact.Mask(known.Kind, known.Value)
-			}
+		card.Written = nil // what is in the directory is not shown
+		if c.Reveal {
+			event := audit.Event{Kind: audit.ContactsRevealed, Directory: directory, Person: person}
+			return app.recorded(ctx, d, event, func() error { return c.print(app, card) })
 		}
-		if c.JSON {
-			return printJSON(app.out, card)
+		for i, known := range card.Contacts {
+			card.Contacts[i].Value = contact.Mask(known.Kind, known.Value)
 		}
-		table := tabwriter.NewWriter(app.out, 0, 0, 2, ' ', 0)
-		for _, known := range card.Contacts {
-			fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", known.Kind, known.Value, known.Source, known.AddedAt.Format(time.DateOnly))
-		}
-		return table.Flush()
+		return c.print(app, card)
 	})
+}
+
+func (c contactsShow) print(app *application, card contact.Card) error {
+	if c.JSON {
+		return printJSON(app.out, card)
+	}
+	table := tabwriter.NewWriter(app.out, 0, 0, 2, ' ', 0)
+	for _, known := range card.Contacts {
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", known.Kind, known.Value, known.Source, known.AddedAt.Format(time.DateOnly))
+	}
+	return table.Flush()
 }
 
 type contactsDelete struct {
 	whom
 }
 
+// Help is shown by --help.
+func (contactsDelete) Help() string {
+	return "Contacts that come from the directory or from a file are back with the next sync or import."
+}
+
+func (contactsDelete) lesson() lesson {
+	return lesson{
+		examples: []string{
+			"latchkey contacts delete alice",
+			"latchkey contacts delete --id=entryUUID:00112233445566778899aabbccddeeff # who is gone from the directory",
+		},
+		see: []string{"latchkey contacts export"},
+	}
+}
+
 func (c contactsDelete) Run(ctx context.Context, app *application) error {
-	return c.with(ctx, app, func(d *desk, directory, person string) error {
-		if _, err := d.contacts.Get(ctx, directory, person); errors.Is(err, contact.ErrNoCard) {
+	return c.with(ctx, app, writes, func(d *desk, directory, person string) error {
+		before, err := d.contacts.Get(ctx, directory, person)
+		if errors.Is(err, contact.ErrNoCard) {
 			return err
 		}
-		if err := d.contacts.Delete(ctx, directory, person); err != nil {
+		event := audit.Event{Kind: audit.ContactsChanged, Directory: directory, Person: person, Reason: "delete"}
+		err = app.recorded(ctx, d, event, func() error { return d.contacts.Delete(ctx, directory, person) })
+		if err != nil {
 			return err
 		}
 		fmt.Fprintln(app.out, "Removed all contacts of this person.")
-		return nil
+		told := alterations{limit: d.rules.NoticeLimit}
+		told.alteration(directory, before, contact.Card{})
+		return d.notify(ctx, app, &told)
 	})
 }
 
 func printJSON(out io.Writer, value any) error {
-	encoder := json.NewEncoder(out)
+	encoder := json.NewEncoder(telemetry.Inert(out))
 	encoder.SetEscapeHTML(false)
 	return encoder.Encode(value)
 }

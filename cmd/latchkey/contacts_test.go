@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"testing"
@@ -48,6 +49,14 @@ from = "reset@example.test"
 func TestScriptOnServers(t *testing.T) {
 	testenv.Need(t, "slapd", "ldapwhoami", "redis-server")
 	slapd := testenv.NewSlapd(t)
+	certificates, err := testenv.NewCertificates(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, mailPort, err := net.SplitHostPort(testenv.NewMailServer(t, certificates, testenv.MailOptions{}).Addr)
+	if err != nil {
+		t.Fatal(err)
+	}
 	p := params("../../testdata/script/servers")
 	p.Setup = func(env *testscript.Env) error {
 		redis, err := testenv.StartRedis(t.Context(), t.TempDir(), testenv.RedisOptions{})
@@ -60,6 +69,7 @@ func TestScriptOnServers(t *testing.T) {
 		env.Setenv("LATCHKEY_CONFIG", filepath.Join(env.WorkDir, "latchkey.toml"))
 		env.Setenv("LATCHKEY_DIRECTORY__0__BIND_PASSWORD", slapd.ServicePassword)
 		env.Setenv("LATCHKEY_REDIS__PASSWORD", redis.Password)
+		env.Setenv("MAIL_PORT", mailPort)
 		if err := os.WriteFile(filepath.Join(env.WorkDir, "latchkey.toml"), []byte(text), 0o600); err != nil {
 			return err
 		}

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"text/tabwriter"
 	"time"
 
+	"latchkey/internal/audit"
 	"latchkey/resetapi/delivery"
 )
 
@@ -17,20 +19,10 @@ type deliveryCommands struct {
 }
 
 // withQueue opens the delivery queue and calls f.
-func (a *application) withQueue(ctx context.Context, f func(q *delivery.Queue) error) (err error) {
-	loaded, err := a.load()
-	if err != nil {
-		return err
-	}
-	s, keys, err := openStore(loaded)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, s.Close()) }()
-	if err := s.Check(ctx, keys.Fingerprint()); err != nil {
-		return err
-	}
-	return f(delivery.NewQueue(s, keys, loaded.Delivery))
+func (a *application) withQueue(ctx context.Context, to access, f func(q *delivery.Queue, j *journal) error) error {
+	return a.withVault(ctx, to, func(v *vault) error {
+		return f(delivery.NewQueue(v.store, v.keys, v.config.Delivery), v.journal)
+	})
 }
 
 type deliveryList struct {
@@ -43,9 +35,16 @@ func (deliveryList) Help() string {
 	return "Nothing tells who gets a message. Those of recoveries that lead nowhere wait among the others."
 }
 
+func (deliveryList) lesson() lesson {
+	return lesson{
+		examples: []string{"latchkey delivery list", "latchkey delivery list --dead --json"},
+		see:      []string{"latchkey delivery retry", "docs/delivery.md"},
+	}
+}
+
 // Run prints the counts and the messages.
 func (c deliveryList) Run(ctx context.Context, app *application) error {
-	return app.withQueue(ctx, func(q *delivery.Queue) error {
+	return app.withQueue(ctx, reads, func(q *delivery.Queue, _ *journal) error {
 		counts, err := q.Counts(ctx)
 		if err != nil {
 			return err
@@ -90,7 +89,7 @@ func writeLetters(table io.Writer, letters []delivery.Letter) {
 		if l.Kept {
 			retry = "yes"
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%s\t%s\t%s\t%s\n", l.ID, dash(l.Kind), dash(l.Method), l.Attempts, l.Why, dash(l.Failure), stamp(l.At), retry)
+		fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%s\t%s\t%s\t%s\n", dash(l.ID), dash(l.Kind), dash(l.Method), l.Attempts, dash(l.Why), dash(l.Failure), stamp(l.At), retry)
 	}
 }
 
@@ -104,7 +103,7 @@ func writeWaiting(table io.Writer, jobs []delivery.Waiting) {
 		if !j.DueAt.IsZero() {
 			next = stamp(j.DueAt)
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%s\t%s\t%s\n", j.ID, dash(j.Kind), dash(j.Method), j.Attempts, dash(j.Failure), next, stamp(j.ExpiresAt))
+		fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%s\t%s\t%s\n", dash(j.ID), dash(j.Kind), dash(j.Method), j.Attempts, dash(j.Failure), next, stamp(j.ExpiresAt))
 	}
 }
 
@@ -118,6 +117,13 @@ func (deliveryRetry) Help() string {
 	return "Only notices (\"your password was changed\") and requests for help are kept for this, and they go to those who do not have them yet. A code is never sent late: the person asks for a new one."
 }
 
+func (deliveryRetry) lesson() lesson {
+	return lesson{
+		examples: []string{"latchkey delivery retry 9f3c2a71b0d4e5f6", "latchkey delivery retry --all"},
+		see:      []string{"latchkey delivery list --dead", "docs/delivery.md"},
+	}
+}
+
 // Validate is called by the parser.
 func (c deliveryRetry) Validate() error {
 	if (c.ID == "") != c.All {
@@ -128,21 +134,24 @@ func (c deliveryRetry) Validate() error {
 
 // Run puts dead letters into the queue again.
 func (c deliveryRetry) Run(ctx context.Context, app *application) error {
-	return app.withQueue(ctx, func(q *delivery.Queue) error {
-		retried := 1
-		var err error
-		if c.All {
-			retried, err = q.RetryAll(ctx)
-		} else {
-			err = q.Retry(ctx, c.ID)
-		}
-		if errors.Is(err, delivery.ErrNoLetter) {
-			return fmt.Errorf("%w; `latchkey delivery list --dead` shows which there are", err)
-		}
-		if err == nil || retried > 0 && c.All {
-			fmt.Fprintf(app.out, "Put %s into the queue again.\n", counted(retried, "message"))
-		}
-		return err
+	return app.withQueue(ctx, writes, func(q *delivery.Queue, j *journal) error {
+		return j.do(ctx, audit.Event{Kind: audit.DeliveryRetried}, func(e *audit.Event) error {
+			retried := 1
+			var err error
+			if c.All {
+				retried, err = q.RetryAll(ctx)
+			} else {
+				err = q.Retry(ctx, c.ID)
+			}
+			if errors.Is(err, delivery.ErrNoLetter) {
+				return fmt.Errorf("%w; `latchkey delivery list --dead` shows which there are", err)
+			}
+			if err == nil || retried > 0 && c.All {
+				e.Reason = "messages=" + strconv.Itoa(retried)
+				fmt.Fprintf(app.out, "Put %s into the queue again.\n", counted(retried, "message"))
+			}
+			return err
+		})
 	})
 }
 
@@ -153,9 +162,10 @@ func stamp(t time.Time) string {
 	return t.UTC().Format(time.RFC3339)
 }
 
+// dash is a cell of a table, which nothing in Redis can make act.
 func dash(s string) string {
 	if s == "" {
 		return "-"
 	}
-	return s
+	return printable(s)
 }

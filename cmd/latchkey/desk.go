@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 
 	"latchkey/internal/contact"
 	"latchkey/internal/directory"
 	"latchkey/internal/store"
+	"latchkey/resetapi/delivery"
 )
 
 // desk is what the commands on contacts work with.
@@ -17,10 +19,11 @@ type desk struct {
 	contacts    *contact.Store
 	directories []*directory.Directory
 	rules       contact.Config
+	notices     *delivery.Queue
 }
 
 // openDesk opens the store and all directories.
-func (a *application) openDesk(ctx context.Context) (_ *desk, err error) {
+func (a *application) openDesk(ctx context.Context, to access) (_ *desk, err error) {
 	loaded, err := a.load()
 	if err != nil {
 		return nil, err
@@ -29,17 +32,20 @@ func (a *application) openDesk(ctx context.Context) (_ *desk, err error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &desk{store: s, contacts: contact.NewStore(s, keys), rules: loaded.Contacts}
+	d := &desk{store: s, contacts: contact.NewStore(s, keys).Noting(loaded.WrittenBack()...), rules: loaded.Contacts, notices: delivery.NewQueue(s, keys, loaded.Delivery)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, d.close())
 		}
 	}()
-	if err := s.Check(ctx, keys.Fingerprint()); err != nil {
+	if err := to.check(ctx, s, keys); err != nil {
 		return nil, err
 	}
+	// What a server of the directory should warn its operator of is told by serve
+	// and by config check; a command fails or does what it was asked for.
+	quiet := slog.New(slog.NewTextHandler(a.err, &slog.HandlerOptions{Level: slog.LevelError}))
 	for _, section := range loaded.Directories {
-		opened, err := directory.Open(section, a.logger)
+		opened, err := directory.Open(section, quiet)
 		if err != nil {
 			return nil, err
 		}
@@ -70,20 +76,39 @@ func (d *desk) choose(name string) (*directory.Directory, error) {
 	return nil, usageError(fmt.Sprintf("there is no directory %q; there is: %s", name, strings.Join(names, ", ")))
 }
 
-// Resolve finds the person of a row; it makes the desk a contact.Resolver.
-func (d *desk) Resolve(ctx context.Context, name, login string) (string, error) {
+// Persons finds people by their logins; with Logins it makes the desk a
+// contact.Resolver.
+func (d *desk) Persons(ctx context.Context, name string, logins []string) ([]string, error) {
 	people, err := d.choose(name)
 	if err != nil {
-		return "", contact.ErrUnknownDirectory
+		return nil, contact.ErrUnknownDirectory
 	}
-	person, err := people.Find(ctx, login)
-	if errors.Is(err, directory.ErrNotFound) {
-		return "", contact.ErrUnknownLogin
-	}
+	return people.Persons(ctx, logins)
+}
+
+// Logins finds people by their permanent ids.
+func (d *desk) Logins(ctx context.Context, name string, persons []string) ([]string, error) {
+	people, err := d.choose(name)
 	if err != nil {
-		return "", err
+		return nil, contact.ErrUnknownDirectory
 	}
-	return person.ID.String(), nil
+	ids := make([]directory.ID, 0, len(persons))
+	for _, person := range persons {
+		if id, err := directory.ParseID(person); err == nil {
+			ids = append(ids, id)
+		}
+	}
+	found, err := people.Logins(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	logins := make([]string, len(persons))
+	for i, person := range persons {
+		if id, err := directory.ParseID(person); err == nil {
+			logins[i] = found[id]
+		}
+	}
+	return logins, nil
 }
 
 // login returns the login of the owner of a card.

@@ -4,13 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
+	"strconv"
 	"text/tabwriter"
 	"time"
 
 	"latchkey/config"
+	"latchkey/internal/audit"
 	"latchkey/internal/contact"
 	"latchkey/internal/keyring"
+	"latchkey/internal/store"
 )
 
 type keysCommands struct {
@@ -18,11 +20,18 @@ type keysCommands struct {
 	Status    keysStatus    `cmd:"" help:"Show the versions of the keyring and how many contact cards use each."`
 	Rotate    keysRotate    `cmd:"" help:"Add a new version to the keyring, which seals from then on."`
 	Reencrypt keysReencrypt `cmd:"" help:"Seal all contact cards with the newest version."`
-	Retire    keysRetire    `cmd:"" help:"Remove a version that no contact card uses any more."`
+	Retire    keysRetire    `cmd:"" help:"Remove a version that nothing needs any more."`
 }
 
 type keysInit struct {
-	File string `arg:"" optional:"" help:"Where to write it; without it, the file of [keys]. A keyring that is there is never replaced."`
+	File string `arg:"" optional:"" completion:"file" help:"Where to write it; without it, the file of [keys]. A keyring that is there is never replaced."`
+}
+
+func (keysInit) lesson() lesson {
+	return lesson{
+		examples: []string{"latchkey keys init", "latchkey keys init /etc/latchkey/keyring # without a configuration"},
+		see:      []string{"latchkey store init"},
+	}
 }
 
 func (c keysInit) Run(app *application) error {
@@ -35,7 +44,7 @@ func (c keysInit) Run(app *application) error {
 		path = loaded.Keys.File
 	}
 	if _, err := keyring.Create(path); err != nil {
-		return err
+		return fmt.Errorf("%w%s", err, folderAdvice(path))
 	}
 	fmt.Fprintf(app.out, "Wrote the keyring %s. Back it up apart from Redis: without it no contact can be read.\n", path)
 	return nil
@@ -48,22 +57,39 @@ func (keysRotate) Help() string {
 	return "The older versions stay: what they sealed can be read. Afterwards copy the file to every machine, send SIGHUP to every server, run `latchkey keys reencrypt`, and back the file up."
 }
 
-func (keysRotate) Run(app *application) error {
-	loaded, err := app.load()
-	if err != nil {
-		return err
-	}
-	ring, err := keyring.Rotate(loaded.Keys.File)
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(app.out, "Added version %d to %s. Copy it to every machine, send SIGHUP to every server, then run: latchkey keys reencrypt. Back the file up anew.\n",
-		ring.Current(), loaded.Keys.File)
-	return nil
+func (keysRotate) lesson() lesson {
+	return lesson{examples: []string{"latchkey keys rotate"}, see: []string{"latchkey keys status", "latchkey keys reencrypt", "docs/operation.md"}}
+}
+
+func (keysRotate) Run(ctx context.Context, app *application) error {
+	return app.withVault(ctx, writes, func(v *vault) error {
+		return v.journal.do(ctx, audit.Event{Kind: audit.KeysRotated}, func(e *audit.Event) error {
+			ring, err := keyring.Rotate(v.config.Keys.File)
+			if err != nil {
+				return err
+			}
+			e.Reason = versionReason(ring.Current())
+			fmt.Fprintf(app.out, "Added version %d to %s. Copy it to every machine, send SIGHUP to every server, then run: latchkey keys reencrypt. Back the file up anew.\n",
+				ring.Current(), v.config.Keys.File)
+			return nil
+		})
+	})
+}
+
+func versionReason(version uint32) string {
+	return "version=" + strconv.FormatUint(uint64(version), 10)
 }
 
 type keysStatus struct {
 	JSON bool `name:"json" help:"Print JSON."`
+}
+
+func (keysStatus) lesson() lesson {
+	return lesson{
+		examples: []string{"latchkey keys status", "latchkey keys status --json"},
+		no:       "when this keyring lacks versions that seal contact cards",
+		see:      []string{"latchkey keys rotate", "docs/operation.md"},
+	}
 }
 
 // keyVersion is one line of `keys status`.
@@ -75,15 +101,15 @@ type keyVersion struct {
 }
 
 func (c keysStatus) Run(ctx context.Context, app *application) error {
-	return app.withCards(ctx, func(_ *config.Config, cards *contact.Store, keys *keyring.Ring) error {
-		use, err := cards.KeyUse(ctx)
+	return app.withVault(ctx, reads, func(v *vault) error {
+		use, err := v.cards.KeyUse(ctx)
 		if err != nil {
 			return err
 		}
 		var versions []keyVersion
-		for _, version := range keys.Versions() {
-			line := keyVersion{Version: version, Seals: version == keys.Current(), Cards: use[version]}
-			if made := keys.MadeAt(version); !made.IsZero() {
+		for _, version := range v.keys.Versions() {
+			line := keyVersion{Version: version, Seals: version == v.keys.Current(), Cards: use[version]}
+			if made := v.keys.MadeAt(version); !made.IsZero() {
 				line.MadeAt = &made
 			}
 			versions = append(versions, line)
@@ -97,7 +123,7 @@ func (c keysStatus) Run(ctx context.Context, app *application) error {
 			return err
 		}
 		if lost > 0 {
-			return fmt.Errorf("this keyring lacks the versions that seal %s: restore the newest backup of it", counted(lost, "contact card"))
+			return no(fmt.Errorf("this keyring lacks the versions that seal %s: restore the newest backup of it", counted(lost, "contact card")))
 		}
 		return nil
 	})
@@ -131,77 +157,63 @@ func (keysReencrypt) Help() string {
 	return "Servers go on meanwhile; each must have taken up the newest version before. It can be stopped at any time and run again: cards that are sealed with the newest version are passed over."
 }
 
+func (keysReencrypt) lesson() lesson {
+	return lesson{examples: []string{"latchkey keys reencrypt"}, see: []string{"latchkey keys rotate", "latchkey keys status"}}
+}
+
 func (c keysReencrypt) Run(ctx context.Context, app *application) error {
-	return app.withCards(ctx, func(_ *config.Config, cards *contact.Store, keys *keyring.Ring) error {
-		progress := app.progress()
-		done, err := cards.Reencrypt(ctx, func(done contact.Reencryption) { progress(done.Seen) })
-		if errors.Is(err, context.Canceled) {
-			return fmt.Errorf("stopped after %s; run it again to go on: %w", counted(done.Seen, "card"), err)
-		}
-		if err != nil {
-			return err
-		}
-		if c.JSON {
-			return printJSON(app.out, map[string]any{
-				"version": keys.Current(), "cards": done.Seen, "sealed": done.Sealed, "changed_meanwhile": done.Changed,
-			})
-		}
-		fmt.Fprintf(app.out, "Sealed %s of %d with version %d.\n", counted(done.Sealed, "card"), done.Seen, keys.Current())
-		if done.Changed > 0 {
-			fmt.Fprintf(app.out, "%s changed meanwhile; run it again.\n", counted(done.Changed, "card"))
-		}
-		return nil
+	return app.withVault(ctx, writes, func(v *vault) error {
+		return v.journal.doLong(ctx, audit.Event{Kind: audit.KeysReencrypted}, func(e *audit.Event) ([]audit.Event, error) {
+			done, err := c.reencrypt(ctx, app, v)
+			e.Reason = fmt.Sprintf("%s cards=%d sealed=%d", versionReason(v.keys.Current()), done.Seen, done.Sealed)
+			return nil, err
+		})
 	})
 }
 
-// progress shows a count on a terminal, and nothing elsewhere.
-func (a *application) progress() func(count int) {
-	f, ok := a.err.(*os.File)
-	if !ok {
-		return func(int) {}
+func (c keysReencrypt) reencrypt(ctx context.Context, app *application, v *vault) (contact.Reencryption, error) {
+	cards, err := v.cards.Count(ctx)
+	if err != nil {
+		return contact.Reencryption{}, err
 	}
-	if info, err := f.Stat(); err != nil || info.Mode()&os.ModeCharDevice == 0 {
-		return func(int) {}
-	}
-	shown := time.Now()
-	return func(count int) {
-		if time.Since(shown) < 200*time.Millisecond {
-			return
-		}
-		shown = time.Now()
-		fmt.Fprintf(f, "\r%s\x1b[K\r", counted(count, "card"))
-	}
-}
-
-type keysRetire struct {
-	Version uint32 `arg:"" help:"The version to remove, as keys status shows it."`
-	Force   bool   `help:"Remove it although contact cards use it. They can never be read again."`
-}
-
-// Help is shown by --help.
-func (keysRetire) Help() string {
-	return "Recoveries and messages that are under way and were sealed with it end: wait a day after the rotation. A backup of Redis from before keys reencrypt needs the version: keep it with that backup."
-}
-
-func (c keysRetire) Run(ctx context.Context, app *application) error {
-	return app.withCards(ctx, func(loaded *config.Config, cards *contact.Store, _ *keyring.Ring) error {
-		use, err := cards.KeyUse(ctx)
-		if err != nil {
-			return err
-		}
-		if n := use[c.Version]; n > 0 && !c.Force {
-			return fmt.Errorf("version %d still seals %s: run `latchkey keys reencrypt` first, and before it `latchkey keys rotate` where this is the newest version", c.Version, counted(n, "contact card"))
-		}
-		if _, err := keyring.Retire(loaded.Keys.File, c.Version); err != nil {
-			return err
-		}
-		fmt.Fprintf(app.out, "Removed version %d from %s. Copy it to every machine and send SIGHUP to every server.\n", c.Version, loaded.Keys.File)
-		return nil
+	meter, began := newMeter(app.err), time.Now()
+	done, err := v.cards.Reencrypt(ctx, func(done contact.Reencryption) {
+		meter.show(progress{done.Seen, cards, time.Since(began), "cards"})
 	})
+	meter.clear()
+	if ctx.Err() != nil {
+		return done, stoppedError(fmt.Sprintf("%s of about %d were looked at and %d sealed anew; run it again to go on", counted(done.Seen, "card"), cards, done.Sealed))
+	}
+	if err != nil {
+		return done, err
+	}
+	if c.JSON {
+		return done, printJSON(app.out, struct {
+			Version          uint32 `json:"version"`
+			Cards            int    `json:"cards"`
+			Sealed           int    `json:"sealed"`
+			ChangedMeanwhile int    `json:"changed_meanwhile"`
+		}{v.keys.Current(), done.Seen, done.Sealed, done.Changed})
+	}
+	fmt.Fprintf(app.out, "Sealed %s of %d with version %d.\n", counted(done.Sealed, "card"), done.Seen, v.keys.Current())
+	if done.Changed > 0 {
+		fmt.Fprintf(app.out, "%s changed meanwhile; run it again.\n", counted(done.Changed, "card"))
+	}
+	return done, nil
 }
 
-// withCards opens the contact cards, without the directories, and calls f.
-func (a *application) withCards(ctx context.Context, f func(*config.Config, *contact.Store, *keyring.Ring) error) (err error) {
+// vault is what the commands on keys and the delivery queue work with: what lies in
+// Redis, without the directories.
+type vault struct {
+	config  *config.Config
+	store   *store.Store
+	cards   *contact.Store
+	keys    *keyring.Ring
+	journal *journal
+}
+
+// withVault opens the vault and calls f.
+func (a *application) withVault(ctx context.Context, to access, f func(*vault) error) (err error) {
 	loaded, err := a.load()
 	if err != nil {
 		return err
@@ -211,8 +223,8 @@ func (a *application) withCards(ctx context.Context, f func(*config.Config, *con
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	if err := s.Check(ctx, keys.Fingerprint()); err != nil {
+	if err := to.check(ctx, s, keys); err != nil {
 		return err
 	}
-	return f(loaded, contact.NewStore(s, keys), keys)
+	return f(&vault{config: loaded, store: s, cards: contact.NewStore(s, keys), keys: keys, journal: a.newJournal(loaded, s, keys)})
 }

@@ -2,9 +2,9 @@
 // them through the contacts that they registered and writes the new password
 // into the directory.
 //
-// It exits with 0 when all is done, with 1 when something is wrong or failed,
-// and with 2 when it was called in a wrong way. Each command lives in the file
-// of its group and only wires packages together.
+// Each command lives in the file of its group and only wires packages together.
+// What it does is done by them; what is here are the manners: help that teaches,
+// exit codes, JSON, completion, and the record of what operators do.
 package main
 
 import (
@@ -19,6 +19,8 @@ var version string
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// A second signal ends the program at once.
+	context.AfterFunc(ctx, stop)
 	code := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
 	stop()
 	os.Exit(code)

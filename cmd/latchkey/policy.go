@@ -9,10 +9,12 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"latchkey/cmd/internal/serving"
 	"latchkey/config"
 	"latchkey/internal/contact"
 	"latchkey/internal/directory"
 	"latchkey/resetapi/policy"
+	"latchkey/resetapi/readiness"
 )
 
 type policyCommands struct {
@@ -27,7 +29,15 @@ type policyExplain struct {
 
 // Help is shown by --help.
 func (policyExplain) Help() string {
-	return "It looks the person up as a recovery would, and changes nothing. Limits, and wrong codes that were typed, are not looked at. It exits with 0 whatever the answer is."
+	return "It looks the person up as a recovery would, and changes nothing. Limits, and wrong codes that were typed, are not looked at. A [[policy]] is named by its place among them, from 1, and by its line in the file."
+}
+
+func (policyExplain) lesson() lesson {
+	return lesson{
+		examples: []string{"latchkey policy explain alice", "latchkey policy explain alice --json"},
+		no:       "when the person could not reset",
+		see:      []string{"latchkey contacts show", "latchkey config check"},
+	}
 }
 
 func (c policyExplain) Run(ctx context.Context, app *application) (err error) {
@@ -35,27 +45,32 @@ func (c policyExplain) Run(ctx context.Context, app *application) (err error) {
 	if err != nil {
 		return err
 	}
-	d, err := app.openDesk(ctx)
+	d, err := app.openDesk(ctx, reads)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, d.close()) }()
-	e, err := c.explain(ctx, loaded, d)
+	e, err := c.explain(ctx, app, loaded, d)
 	if err != nil {
 		return err
 	}
 	if c.JSON {
-		return printJSON(app.out, e)
+		err = printJSON(app.out, e)
+	} else {
+		err = e.print(app.out)
 	}
-	return e.print(app.out)
+	if err == nil && !e.CouldReset {
+		err = no(nil)
+	}
+	return err
 }
 
-func (c policyExplain) explain(ctx context.Context, loaded *config.Config, d *desk) (*explanation, error) {
+func (c policyExplain) explain(ctx context.Context, app *application, loaded *config.Config, d *desk) (*explanation, error) {
 	person, home, because, err := c.find(ctx, d)
 	if person == nil || err != nil {
 		return &explanation{Login: c.Login, Because: because}, err
 	}
-	decision, err := newPolicy(loaded).Decide(ctx, person, home)
+	decision, err := serving.NewPolicy(loaded).Decide(ctx, person, home)
 	if err != nil {
 		return nil, err
 	}
@@ -63,13 +78,15 @@ func (c policyExplain) explain(ctx context.Context, loaded *config.Config, d *de
 	if err != nil && !errors.Is(err, contact.ErrNoCard) {
 		return nil, err
 	}
+	rule := ruleOf(decision.Rule, app.configFile)
 	e := &explanation{
 		Login: c.Login, Found: true, Directory: home.Name(), Person: person.ID.String(), State: person.State.String(),
-		Protected: decision.Protected, Administrator: decision.Administrator, Rule: decision.Rule, Groups: decision.Groups,
+		Protected: decision.Protected, Administrator: decision.Administrator, Rule: rule.section, Policy: rule.number, Line: rule.line, Groups: decision.Groups,
 		Gates: decision.Gates, Methods: decision.Methods,
 		Contacts: contactCounts{Email: len(card.Of(contact.Email)), Mobile: len(card.Of(contact.Mobile))},
 	}
-	e.Because = obstacle(person, decision, loaded, reachable(card, decision.Methods, loaded))
+	decision.Rule = rule.String()
+	e.Because = obstacle(person, decision, judge(loaded).Weigh(person, decision, card))
 	e.CouldReset = e.Because == ""
 	return e, nil
 }
@@ -99,72 +116,53 @@ func (c policyExplain) find(ctx context.Context, d *desk) (person *directory.Per
 	return person, home, "no directory has such a person: user_filter must find exactly one entry below base_dn", nil
 }
 
-// reachable are the methods by which a person can be sent a code.
-func reachable(card contact.Card, methods []string, loaded *config.Config) []string {
-	var usable []string
-	for _, method := range methods {
-		switch method {
-		case policy.Email:
-			if len(card.Of(contact.Email)) > 0 {
-				usable = append(usable, method)
-			}
-		case policy.SMS:
-			for _, c := range card.Of(contact.Mobile) {
-				if loaded.SMS.Reaches(c.Value) {
-					usable = append(usable, method)
-					break
-				}
-			}
-		}
-	}
-	return usable
+// judge weighs people by the configuration.
+func judge(loaded *config.Config) readiness.Judge {
+	return readiness.Judge{SMSOn: loaded.SMS.On(), Reaches: loaded.SMS.Reaches}
 }
 
 // obstacle says why a person could not reset; nothing when they could.
-func obstacle(person *directory.Person, decision policy.Decision, loaded *config.Config, usable []string) string {
-	switch {
-	case decision.Protected:
+func obstacle(person *directory.Person, decision policy.Decision, v readiness.Verdict) string {
+	switch v.Reason {
+	case readiness.Ready:
+		return ""
+	case readiness.Protected, readiness.Privileged:
 		return "the account is protected"
-	case !person.State.Resettable():
-		return "the account is " + person.State.String()
-	case !person.MayReset():
+	case readiness.Locked:
 		return "the account is locked, and unlock does not let a reset end that"
-	case decision.Administrator && !loaded.SMS.On():
+	case readiness.SMSOff:
 		return "administrators need a code by SMS too, and SMS is off"
-	case decision.Rule == "":
+	case readiness.NoPolicy:
 		return "no [[policy]] names the person"
-	case !decision.Enabled:
+	case readiness.NotEnabled:
 		return decision.Rule + " turns the person away"
-	case len(usable) < decision.Gates:
+	case readiness.TooFewContacts, readiness.Unverified, readiness.Unreachable:
 		return fmt.Sprintf("%s needs contacts for %s out of: %s; there are contacts for %s",
-			decision.Rule, counted(decision.Gates, "method"), strings.Join(decision.Methods, ", "), listed(usable))
+			decision.Rule, counted(decision.Gates, "method"), strings.Join(decision.Methods, ", "), listed(v.Usable))
 	}
-	return ""
-}
-
-// newPolicy is the policy of a configuration.
-func newPolicy(c *config.Config) *policy.Policy {
-	administrators := c.Administrators
-	administrators.SMSOff = !c.SMS.On()
-	return policy.New(c.Policies, withServiceAccounts(c), administrators)
+	return "the account is " + person.State.String()
 }
 
 // explanation is what policy explain tells.
 type explanation struct {
-	Login         string        `json:"login"`
-	Found         bool          `json:"found"`
-	Directory     string        `json:"directory,omitempty"`
-	Person        string        `json:"person,omitempty"`
-	State         string        `json:"state,omitempty"`
-	Protected     bool          `json:"protected"`
-	Administrator bool          `json:"administrator"`
-	Rule          string        `json:"rule,omitempty"`
-	Groups        []string      `json:"groups,omitempty"`
-	Gates         int           `json:"gates"`
-	Methods       []string      `json:"methods,omitempty"`
-	Contacts      contactCounts `json:"contacts"`
-	CouldReset    bool          `json:"could_reset"`
-	Because       string        `json:"because,omitempty"`
+	Login         string `json:"login"`
+	Found         bool   `json:"found"`
+	Directory     string `json:"directory,omitempty"`
+	Person        string `json:"person,omitempty"`
+	State         string `json:"state,omitempty"`
+	Protected     bool   `json:"protected"`
+	Administrator bool   `json:"administrator"`
+	// Rule is the section that decided. Of [[policy]] there are several: Policy
+	// counts them from 1, and Line is where it begins in the file.
+	Rule       string        `json:"rule,omitempty"`
+	Policy     int           `json:"policy,omitempty"`
+	Line       int           `json:"line,omitempty"`
+	Groups     []string      `json:"groups,omitempty"`
+	Gates      int           `json:"gates"`
+	Methods    []string      `json:"methods,omitempty"`
+	Contacts   contactCounts `json:"contacts"`
+	CouldReset bool          `json:"could_reset"`
+	Because    string        `json:"because,omitempty"`
 }
 
 type contactCounts struct {
@@ -174,12 +172,12 @@ type contactCounts struct {
 
 func (e *explanation) print(out io.Writer) error {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	row := func(name, value string) { fmt.Fprintf(table, "%s\t%s\n", name, value) }
+	row := func(name, value string) { fmt.Fprintf(table, "%s\t%s\n", name, printable(value)) }
 	if e.Found {
 		row("person", e.Person)
 		row("directory", e.Directory)
 		row("state", e.State)
-		row("decided by", listed([]string{e.Rule}))
+		row("decided by", listed([]string{rule{e.Rule, e.Policy, e.Line}.String()}))
 		row("for the groups", listed(e.Groups))
 		if e.Gates > 0 {
 			row("gates", strconv.Itoa(e.Gates))

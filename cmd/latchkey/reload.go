@@ -12,11 +12,12 @@ import (
 	"latchkey/config"
 	"latchkey/internal/keyring"
 	"latchkey/resetapi"
+	"latchkey/resetapi/password"
 )
 
 // reloader takes up on SIGHUP what may change in a running server: the
-// certificate, the keyring and the log's level. Whatever cannot be read stays
-// as it was.
+// certificate, the keyring, the blocklist of passwords and the log's level.
+// Whatever cannot be read stays as it was.
 type reloader struct {
 	app *application
 	// inUse is the configuration that the server was started with.
@@ -24,6 +25,7 @@ type reloader struct {
 	keys  *keyring.Ring
 	// certificate is nil where a proxy adds TLS.
 	certificate *resetapi.Certificate
+	passwords   *password.Rules
 	level       *slog.LevelVar
 	// debug is the flag, which wins over the configured level.
 	debug  bool
@@ -53,6 +55,9 @@ func (r *reloader) reload(ctx context.Context) {
 		if err := r.certificate.Reload(); err != nil {
 			r.logger.ErrorContext(ctx, "the certificate cannot be taken up; the old one stays in use", "error", err)
 		}
+	}
+	if _, err := r.passwords.Load(); err != nil {
+		r.logger.ErrorContext(ctx, "the blocklist of passwords cannot be taken up; the old one stays in use", "error", err)
 	}
 	loaded, err := r.app.load()
 	if err != nil {

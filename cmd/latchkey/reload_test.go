@@ -17,6 +17,7 @@ import (
 	"latchkey/internal/telemetry"
 	"latchkey/internal/testenv"
 	"latchkey/resetapi"
+	"latchkey/resetapi/password"
 )
 
 const reloadConfig = `
@@ -75,6 +76,14 @@ func (r *reloading) configure(level, host string) {
 	}
 }
 
+// block writes the blocklist of passwords.
+func (r *reloading) block(text string) {
+	r.t.Helper()
+	if err := os.WriteFile(r.passwords.BlocklistFile, []byte(text), 0o600); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
 func startReloading(t *testing.T) *reloading {
 	t.Helper()
 	dir := t.TempDir()
@@ -92,7 +101,9 @@ func startReloading(t *testing.T) *reloading {
 	r.reloader = &reloader{
 		app:  &application{configFile: r.config, environ: []string{"LATCHKEY_DIRECTORY__0__BIND_PASSWORD=x"}},
 		keys: ring, level: level, logger: telemetry.NewLogger(r.log, level),
+		passwords: password.New(password.Config{MinLength: 8, MaxLength: 256, BlocklistFile: filepath.Join(dir, "blocklist")}),
 	}
+	r.block("tqzvkmwx")
 	if r.certificate, err = resetapi.OpenCertificate(files.CertFile, files.KeyFile, r.logger); err != nil {
 		t.Fatal(err)
 	}
@@ -118,6 +129,10 @@ func TestReload(t *testing.T) {
 	if log := r.log.take(); r.level.Level() != slog.LevelWarn || !strings.Contains(log, `"sections":"mail"`) {
 		t.Errorf("level %v, log:\n%s", r.level.Level(), log)
 	}
+	if r.passwords.Check("tqzvkmwx", "") == nil {
+		t.Error("the blocklist is not taken up")
+	}
+	r.block("\xff")
 	r.configure("loud", "mail.example.org")
 	if err := os.WriteFile(r.keys, nil, 0o600); err != nil {
 		t.Fatal(err)
@@ -127,12 +142,12 @@ func TestReload(t *testing.T) {
 	}
 	r.reload(t.Context())
 	log := r.log.take()
-	for _, want := range []string{"the keyring cannot", "the certificate cannot", "the configuration cannot"} {
+	for _, want := range []string{"the keyring cannot", "the certificate cannot", "the configuration cannot", "the blocklist of passwords cannot"} {
 		if !strings.Contains(log, want) {
 			t.Errorf("%q is not logged:\n%s", want, log)
 		}
 	}
-	if r.level.Level() != slog.LevelWarn || r.reloader.keys.Current() != 2 || r.certificate.Expires().IsZero() {
+	if r.level.Level() != slog.LevelWarn || r.reloader.keys.Current() != 2 || r.certificate.Expires().IsZero() || r.passwords.Check("tqzvkmwx", "") == nil {
 		t.Error("something that was in use is lost")
 	}
 	r.debug = true

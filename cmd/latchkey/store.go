@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"latchkey/config"
+	"latchkey/internal/audit"
 	"latchkey/internal/keyring"
 	"latchkey/internal/store"
 )
@@ -15,6 +16,15 @@ type storeCommands struct {
 }
 
 type storeInit struct{}
+
+// Help is shown by --help.
+func (storeInit) Help() string {
+	return "It writes a mark, with which the servers tell that this Redis has kept what it was given, and that it belongs to this keyring. A Redis that has lost its content has lost the mark too: find out why before you run this again."
+}
+
+func (storeInit) lesson() lesson {
+	return lesson{examples: []string{"latchkey store init"}, see: []string{"latchkey keys init", "docs/operation.md"}}
+}
 
 func (storeInit) Run(ctx context.Context, app *application) (err error) {
 	loaded, err := app.load()
@@ -26,11 +36,30 @@ func (storeInit) Run(ctx context.Context, app *application) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	if err := s.Init(ctx, keys.Fingerprint()); err != nil {
+	err = app.newJournal(loaded, s, keys).do(ctx, audit.Event{Kind: audit.StoreInitialized}, func(*audit.Event) error {
+		return s.Init(ctx, keys.Fingerprint())
+	})
+	if err != nil {
 		return err
 	}
 	fmt.Fprintln(app.out, "The store is initialized. It belongs to the keyring "+loaded.Keys.File+" from now on.")
 	return nil
+}
+
+// access is what a command does with the store.
+type access int
+
+// What is only shown is shown also while Redis takes no writes.
+const (
+	reads access = iota
+	writes
+)
+
+func (a access) check(ctx context.Context, s *store.Store, keys *keyring.Ring) error {
+	if a == reads {
+		return s.CheckReading(ctx, keys.Fingerprint())
+	}
+	return s.Check(ctx, keys.Fingerprint())
 }
 
 // openStore connects to Redis and loads the keyring.

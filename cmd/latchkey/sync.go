@@ -9,12 +9,20 @@ import (
 	"strings"
 
 	"latchkey/config"
+	"latchkey/internal/audit"
 	"latchkey/internal/keyring"
 	"latchkey/ldapsync"
 )
 
+type syncCommands struct {
+	Once    syncCommand `cmd:"" default:"withargs" hidden:"" help:"Read the directory once."`
+	Status  syncStatus  `cmd:"" help:"Tell how far each directory is synchronized, and which values were rejected."`
+	Diff    syncDiff    `cmd:"" help:"Tell what a synchronization would change, and change nothing."`
+	Approve syncApprove `cmd:"" help:"Let removals happen that wait for approval."`
+}
+
 type syncCommand struct {
-	Once          bool   `help:"Read the whole directory once. There is no other way yet."`
+	Once          bool   `help:"Read the whole directory once. With follow = true in [[sync]], latchkey serve does so by itself all the time."`
 	Directory     string `placeholder:"NAME" help:"The [[directory]] to read, if several have a [[sync]]; without it, all are read."`
 	DryRun        bool   `help:"Report what would be done and write nothing."`
 	AllowRemovals int    `placeholder:"N" help:"Remove up to N contacts this time, whatever max_removals and max_removals_percent say."`
@@ -24,6 +32,17 @@ type syncCommand struct {
 // Help is shown by --help.
 func (syncCommand) Help() string {
 	return "It reads people page by page and writes what [[sync]] takes from their entries into their contact cards. Contacts that were set by hand, imported or registered stay. Contacts that the directory no longer has are removed after a whole pass, and only up to max_removals. It can be run again at any time."
+}
+
+func (syncCommand) lesson() lesson {
+	return lesson{
+		examples: []string{
+			"latchkey sync --once",
+			"latchkey sync --once --dry-run # reports and writes nothing",
+			"latchkey sync --once --allow-removals=60 # after a pass that refused to remove so many",
+		},
+		see: []string{"latchkey sync status", "latchkey sync diff", "docs/sync.md"},
+	}
 }
 
 // Validate is called by the parser.
@@ -38,15 +57,11 @@ func (c syncCommand) Validate() error {
 }
 
 func (c syncCommand) Run(ctx context.Context, app *application) (err error) {
-	loaded, err := app.load()
+	loaded, sections, err := app.syncs(c.Directory)
 	if err != nil {
 		return err
 	}
-	sections, err := c.sections(loaded)
-	if err != nil {
-		return err
-	}
-	d, err := app.openDesk(ctx)
+	d, err := app.openDesk(ctx, writes)
 	if err != nil {
 		return err
 	}
@@ -55,62 +70,107 @@ func (c syncCommand) Run(ctx context.Context, app *application) (err error) {
 	if err != nil {
 		return err
 	}
-	history := ldapsync.NewHistory(d.store, keys)
+	history, journal := ldapsync.NewHistory(d.store, keys), app.newJournal(loaded, d.store, keys)
+	ledger := ldapsync.NewLedger(d.store, keys)
 	var failures []error
 	for _, section := range sections {
-		if err := c.sync(ctx, app, d, section, history); err != nil {
+		if err := c.recorded(ctx, app, d, section, past{history, ledger}, journal); err != nil {
 			failures = append(failures, fmt.Errorf("directory %s: %w", section.Directory, err))
 		}
 		if ctx.Err() != nil {
+			failures = append(failures, stoppedError("nothing was removed; run it again to go on"))
 			break
 		}
 	}
 	return errors.Join(failures...)
 }
 
-// sections returns the [[sync]] sections that are meant.
-func (c syncCommand) sections(loaded *config.Config) ([]ldapsync.Config, error) {
+// recorded synchronizes a directory and puts that into the audit.
+func (c syncCommand) recorded(ctx context.Context, app *application, d *desk, section ldapsync.Config, history past, j *journal) error {
+	if c.DryRun {
+		_, err := c.sync(ctx, app, d, section, history)
+		return err
+	}
+	return j.doLong(ctx, audit.Event{Kind: audit.ContactsSynced, Directory: section.Directory}, func(e *audit.Event) ([]audit.Event, error) {
+		report, err := c.sync(ctx, app, d, section, history)
+		e.Reason = fmt.Sprintf("people=%d cards=%d contacts_removed=%d", report.People, report.Written, report.Removed)
+		return nil, err
+	})
+}
+
+// syncs returns the configuration and the [[sync]] sections that are meant: that of
+// the directory, or without a name all.
+func (a *application) syncs(directory string) (*config.Config, []ldapsync.Config, error) {
+	loaded, err := a.load()
+	if err != nil {
+		return nil, nil, err
+	}
 	if len(loaded.Syncs) == 0 {
-		return nil, usageError("the configuration has no [[sync]]: it says which attributes hold contacts; `latchkey config init` shows one")
+		return nil, nil, usageError("the configuration has no [[sync]]: it says which attributes hold contacts; `latchkey config init` shows one")
 	}
 	var names []string
 	for _, section := range loaded.Syncs {
-		if section.Directory == c.Directory {
-			return []ldapsync.Config{section}, nil
+		if section.Directory == directory {
+			return loaded, []ldapsync.Config{section}, nil
 		}
 		names = append(names, section.Directory)
 	}
-	if c.Directory == "" {
-		return loaded.Syncs, nil
+	if directory == "" {
+		return loaded, loaded.Syncs, nil
 	}
-	return nil, usageError(fmt.Sprintf("no [[sync]] reads a directory %q; there is: %s", c.Directory, strings.Join(names, ", ")))
+	return nil, nil, usageError(fmt.Sprintf("no [[sync]] reads a directory %q; there is: %s", directory, strings.Join(names, ", ")))
 }
 
-func (c syncCommand) sync(ctx context.Context, app *application, d *desk, section ldapsync.Config, history *ldapsync.History) error {
+func (c syncCommand) sync(ctx context.Context, app *application, d *desk, section ldapsync.Config, history past) (ldapsync.Report, error) {
 	people, err := d.choose(section.Directory)
 	if err != nil {
-		return err
+		return ldapsync.Report{}, err
 	}
-	past, err := history.Last(ctx, section.Directory)
+	last, err := history.Last(ctx, section.Directory)
 	if err != nil && !errors.Is(err, ldapsync.ErrNoPast) {
-		return err
+		return ldapsync.Report{}, err
 	}
 	meter := newMeter(app.err)
 	syncer := ldapsync.Syncer{
-		Config: section, Rules: d.rules, Source: people, Cards: d.contacts, Expected: past.People,
-		DryRun: c.DryRun, AllowRemovals: c.AllowRemovals, Progress: meter.show,
+		Config: section, Rules: d.rules, Source: people, Cards: d.contacts, Expected: last.People,
+		DryRun: c.DryRun, AllowRemovals: c.AllowRemovals,
+		Progress: func(p ldapsync.Progress) { meter.show(progress{p.People, p.Estimate, p.Elapsed, "people"}) },
 	}
-	report, err := syncer.Run(ctx)
+	report, err := c.led(ctx, &syncer, d, history.ledger)
 	meter.clear()
 	if tooMany, ok := errors.AsType[*ldapsync.TooManyError](err); ok {
 		err = fmt.Errorf("%w; if they are, run again with --allow-removals=%d", err, tooMany.Contacts)
 	}
 	err = errors.Join(err, history.Note(ctx, report))
+	if !errors.Is(err, ldapsync.ErrFollowed) {
+		err = errors.Join(err, history.Keep(context.WithoutCancel(ctx), report, err))
+	}
 	if c.JSON {
-		return errors.Join(err, printJSON(app.out, report))
+		return report, errors.Join(err, printJSON(app.out, report))
 	}
 	c.print(app, report)
-	return err
+	return report, err
+}
+
+// past is what is remembered of synchronizations.
+type past struct {
+	*ldapsync.History
+
+	ledger *ldapsync.Ledger
+}
+
+// led runs a pass; one that writes leads meanwhile.
+func (c syncCommand) led(ctx context.Context, s *ldapsync.Syncer, d *desk, ledger *ldapsync.Ledger) (ldapsync.Report, error) {
+	if c.DryRun {
+		return s.Run(ctx)
+	}
+	leading, term, err := ledger.Lead(ctx, d.contacts, s.Config.Directory)
+	if err != nil {
+		return ldapsync.Report{Directory: s.Config.Directory}, err
+	}
+	defer term.End()
+	s.Cards = term
+	return s.Run(leading)
 }
 
 // print tells what was done; refused values go to the other output, one a line.

@@ -7,9 +7,21 @@ import (
 	"runtime/debug"
 )
 
-type versionCommand struct{}
+type versionCommand struct {
+	JSON bool `name:"json" help:"Print JSON."`
+}
 
-func (versionCommand) Run(app *application) error {
+func (versionCommand) lesson() lesson {
+	return lesson{examples: []string{"latchkey version", "latchkey version --json # {\"version\":...,\"go_version\":...}"}}
+}
+
+func (c versionCommand) Run(app *application) error {
+	if c.JSON {
+		return printJSON(app.out, struct {
+			Version   string `json:"version"`
+			GoVersion string `json:"go_version"`
+		}{shownVersion(), runtime.Version()})
+	}
 	_, err := fmt.Fprintf(app.out, "latchkey %s (%s)\n", shownVersion(), runtime.Version())
 	return err
 }

@@ -13,7 +13,7 @@ import (
 // columns are those of the CSV form.
 var columns = []string{
 	"time", "instance", "sequence", "kind", "recovery", "directory", "person", "method", "outcome", "reason",
-	"request_id", "network", "count", "through", "previous", "hash",
+	"request_id", "network", "by", "count", "through", "previous", "hash",
 }
 
 // WriteCSV writes lines with a header. Cells that a spreadsheet would take for
@@ -45,12 +45,19 @@ func (l Line) cells() []string {
 	}
 	cells := []string{
 		l.Time.Format(time.RFC3339Nano), l.Instance, number(l.Sequence), l.Kind, l.Recovery, l.Directory, l.Person, l.Method,
-		l.Outcome, l.Reason, l.RequestID, l.Network, number(l.Count), number(l.Through), l.Previous, l.Hash,
+		l.Outcome, l.Reason, l.RequestID, l.Network, l.By, number(l.Count), number(l.Through), l.Previous, l.Hash,
 	}
 	for i, cell := range cells {
-		if cell != "" && strings.Contains("=+-@\t\r\n'", cell[:1]) {
-			cells[i] = "'" + cell
+		cells[i] = clean(cell)
+		if acts(cells[i]) {
+			cells[i] = "'" + cells[i]
 		}
 	}
 	return cells
+}
+
+// acts reports whether a spreadsheet may take a cell for a formula; some pass
+// over spaces in front, and some know wide letters.
+func acts(cell string) bool {
+	return strings.IndexAny(strings.TrimLeft(cell, " "), "=+-@'＝＋－＠") == 0
 }

@@ -47,19 +47,38 @@ type Filter struct {
 	Kind, Recovery, Directory, Person string
 	// From is the first moment, To the one after the last.
 	From, To time.Time
+	// whole are recoveries of the person; all lines of them fit, also those from
+	// before it was known whose recovery it is.
+	whole map[string]bool
 }
 
 // Fits reports whether a line is chosen.
 func (f Filter) Fits(l Line) bool {
 	fits := func(want, got string) bool { return want == "" || want == got }
-	return fits(f.Kind, l.Kind) && fits(f.Recovery, l.Recovery) && fits(f.Directory, l.Directory) && fits(f.Person, l.Person) &&
+	theirs := fits(f.Directory, l.Directory) && fits(f.Person, l.Person) || l.Person == "" && f.whole[l.Recovery]
+	return theirs && fits(f.Kind, l.Kind) && fits(f.Recovery, l.Recovery) &&
 		!l.Time.Before(f.From) && (f.To.IsZero() || l.Time.Before(f.To))
 }
 
 // Search returns what fits in the files of a directory, and in the tail what
-// other instances wrote, in the order of time. tail may be nil. When the tail
+// other instances wrote, in the order of time. Of a person it returns also the
+// lines of their recoveries that do not name them. tail may be nil. When the tail
 // cannot be read, the lines of the files are returned with the error.
 func Search(ctx context.Context, dir string, tail *Tail, f Filter) ([]Line, error) {
+	if f.Person != "" {
+		f.whole = make(map[string]bool)
+		// A tail that cannot be read is reported below.
+		theirs, _ := search(ctx, dir, tail, Filter{Directory: f.Directory, Person: f.Person})
+		for _, line := range theirs {
+			if line.Recovery != "" {
+				f.whole[line.Recovery] = true
+			}
+		}
+	}
+	return search(ctx, dir, tail, f)
+}
+
+func search(ctx context.Context, dir string, tail *Tail, f Filter) ([]Line, error) {
 	type place struct {
 		instance string
 		sequence uint64

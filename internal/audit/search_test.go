@@ -75,6 +75,48 @@ func TestSearchOverInstances(t *testing.T) {
 	}
 }
 
+// TestAPersonsWholeStory: lines of before the look-up, which name nobody, belong
+// to the person of their recovery; those of others do not.
+func TestAPersonsWholeStory(t *testing.T) {
+	c := settings(t.TempDir())
+	l, err := audit.Open(c, keyring.Generate(), nil, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range []audit.Event{
+		{Kind: audit.RecoveryStarted, Recovery: "A"},
+		{Kind: audit.RecoveryStarted, Recovery: "B"},
+		{Kind: audit.LookedUp, Recovery: "A", Directory: "main", Person: "entryUUID:aa"},
+		{Kind: audit.LookedUp, Recovery: "B", Directory: "main", Person: "entryUUID:bb"},
+		{Kind: audit.ChallengeOpened, Recovery: "A"},
+		{Kind: audit.SupportRequested},
+	} {
+		if err := l.Record(t.Context(), e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	closeLog(t, l)
+	for kind, want := range map[string][]string{
+		"":                    {audit.RecoveryStarted, audit.LookedUp, audit.ChallengeOpened},
+		audit.ChallengeOpened: {audit.ChallengeOpened},
+	} {
+		found, err := audit.Search(t.Context(), c.Dir, nil, audit.Filter{Person: "entryUUID:aa", Directory: "main", Kind: kind})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var kinds []string
+		for _, line := range found {
+			if line.Recovery != "A" {
+				t.Errorf("%+v is another's", line)
+			}
+			kinds = append(kinds, line.Kind)
+		}
+		if !slices.Equal(kinds, want) {
+			t.Errorf("with kind %q: %v, want %v", kind, kinds, want)
+		}
+	}
+}
+
 // TestRedisHoldsNothingUp: the files are what counts.
 func TestRedisHoldsNothingUp(t *testing.T) {
 	testenv.Need(t, "redis-server")

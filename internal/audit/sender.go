@@ -11,6 +11,8 @@ const (
 	sendQueue = 64
 	// sendTime bounds one batch, and what is left when the log closes.
 	sendTime = 2 * time.Second
+	// gatherFor is how long lines wait for others to go with them.
+	gatherFor = 100 * time.Millisecond
 )
 
 // sender brings lines into the tail behind the back of the log: Redis being
@@ -44,8 +46,27 @@ func (s *sender) close() {
 	time.AfterFunc(sendTime, s.stop)
 }
 
+// gather adds the lines that come soon, so that they share a round trip.
+func (s *sender) gather(texts [][]byte) [][]byte {
+	timer := time.NewTimer(gatherFor)
+	defer timer.Stop()
+	for len(texts) < maxBatch {
+		select {
+		case more, open := <-s.batches:
+			if !open {
+				return texts
+			}
+			texts = append(texts, more...)
+		case <-timer.C:
+			return texts
+		}
+	}
+	return texts
+}
+
 func (s *sender) run() {
 	for texts := range s.batches {
+		texts = s.gather(texts)
 		ctx, cancel := context.WithTimeout(s.ctx, sendTime)
 		err := s.tail.add(ctx, texts)
 		cancel()

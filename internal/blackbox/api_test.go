@@ -125,7 +125,13 @@ func (c *caller) set(password string) reply {
 // verified passes the gate of a person with the code from their mailbox.
 func (c *caller) verified(uid string) *caller {
 	c.s.t.Helper()
-	c.start(uid)
+	return c.verifiedAs(uid, uid)
+}
+
+// verifiedAs is verified for who types another form of their login.
+func (c *caller) verifiedAs(form, uid string) *caller {
+	c.s.t.Helper()
+	c.start(form)
 	before := c.s.codesTo(uid)
 	c.want(http.StatusAccepted, c.open())
 	c.want(http.StatusOK, c.prove(c.s.code(uid, before)))
@@ -257,8 +263,8 @@ func TestTooYoungIsShownAndRefused(t *testing.T) {
 	s.signsIn("young", testenv.FirstPassword, newPassword)
 }
 
-// TestStrictJSON: what two readers could read differently is refused.
-func TestStrictJSON(t *testing.T) {
+// TestS64_StrictJSON: what two readers could read differently is refused.
+func TestS64_StrictJSON(t *testing.T) {
 	s := start(t, options{limits: roomy()})
 	for body, want := range map[string]int{
 		`{"login":"alice"}`:                          http.StatusAccepted,

@@ -48,6 +48,54 @@ func TestF18_KilledAtEachStep(t *testing.T) {
 	}
 }
 
+// TestF18_TheSameBrowserGoesOn: the same on the pages. The person loads the page
+// again where no answer came, and goes on with what is shown then.
+func TestF18_TheSameBrowserGoesOn(t *testing.T) {
+	for _, place := range crashes {
+		t.Run(place, func(t *testing.T) {
+			s := start(t, options{crash: place, limits: roomy(), recovery: "settle_for = \"1s\"\n"})
+			b := s.browser()
+			b.stubborn = true
+			if b.toPassword("alice"); b.lost == 0 {
+				s.holdMail()
+			}
+			b.setPassword(newPassword)
+			eventually(t, "the password is set", func() bool {
+				if b.visit("/done").at.Path == "/password" { // the write never reached the directory
+					s.signsIn("alice", testenv.FirstPassword, newPassword)
+					b.setPassword(newPassword)
+				}
+				return strings.Contains(b.body, "Your new password is set")
+			})
+			if b.on("/done", http.StatusOK); b.lost != 1 {
+				t.Errorf("%d answers were lost, want one", b.lost)
+			}
+			s.signsIn("alice", newPassword, testenv.FirstPassword)
+			eventually(t, "the notices came", func() bool {
+				return s.notices("alice@home.test") > 0 && s.notices("alice@example.test") > 0
+			})
+			s.delivered()
+			if n := s.notices("alice@home.test"); n != 1 {
+				t.Errorf("%d notices of one change", n)
+			}
+		})
+	}
+}
+
+// holdMail keeps the mail server from taking anything until the process died.
+// Delivery is at least once: a mail that was taken in the moment of the death may
+// come twice, and the test counts notices.
+func (s *stack) holdMail() { s.mail.Behave(testenv.MailBehavior{Recipient: 451}) }
+
+// restart kills what may be dead already, and starts the server and the mails
+// again.
+func (s *stack) restart() {
+	s.t.Helper()
+	s.kill()
+	s.mail.Behave(testenv.MailBehavior{})
+	s.serve()
+}
+
 // survive drives a recovery to its end, starts the server again whenever it is
 // dead, and counts how often it was.
 func (s *stack) survive(c *caller, uid string) (died int) {
@@ -63,6 +111,9 @@ func (s *stack) survive(c *caller, uid string) (died int) {
 		case r.json["state"] == "done":
 			return died
 		case r.json["state"] == "set_password":
+			if died == 0 {
+				s.holdMail()
+			}
 			r, err = c.try(http.MethodPut, "/recoveries/"+c.id+"/password", fields{"password": newPassword})
 			if err == nil && r.status >= http.StatusBadRequest {
 				s.t.Fatalf("the password: %d %s", r.status, r.body)
@@ -82,8 +133,7 @@ func (s *stack) survive(c *caller, uid string) (died int) {
 		}
 		if err != nil {
 			died++
-			s.kill()
-			s.serve()
+			s.restart()
 		}
 	}
 	s.t.Fatalf("the recovery never ended:\n%s", s.log)

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"latchkey/internal/testenv"
 )
@@ -81,11 +82,62 @@ func TestF03_LostRequest(t *testing.T) {
 	s.signsIn("alice", newPassword, testenv.FirstPassword)
 }
 
-// TestF03_CrashWhileWriting: the answer is lost, and so is the process. Another
-// one finds out from the directory.
-func TestF03_CrashWhileWriting(t *testing.T) {
-	s := start(t, options{limits: roomy(), proxied: true, recovery: "settle_for = \"1s\"\n"})
-	c := s.caller().verified("alice")
+// helpdesk changes a password as an administrator would.
+func (s *stack) helpdesk(uid, password string) {
+	s.t.Helper()
+	if err := s.slapd.Modify(s.t.Context(), "dn: "+testenv.PersonDN(uid)+"\nchangetype: modify\nreplace: userPassword\nuserPassword: "+password+"\n"); err != nil {
+		s.t.Error(err)
+	}
+}
+
+// TestF03_AnotherChange: the answer is lost, and the helpdesk changes the
+// password before the write, which never arrives, or after it. The person is
+// not told that theirs is set.
+func TestF03_AnotherChange(t *testing.T) {
+	const given = "helpdesk-Gave-This-1"
+	for name, arrives := range map[string]bool{"instead of the write": false, "after the write": true} {
+		t.Run(name, func(t *testing.T) {
+			s := start(t, options{limits: roomy(), proxied: true})
+			b := s.browser().toPassword("alice")
+			var writes atomic.Int32
+			s.proxy.OnRequest(func(m testenv.LDAPMessage) testenv.LDAPAction {
+				if m.Op == extendedRequest && bytes.Contains(m.Bytes, []byte(passwordModify)) && writes.Add(1) == 1 && !arrives {
+					s.helpdesk("alice", given)
+					return testenv.LDAPAction{Drop: true}
+				}
+				return testenv.LDAPAction{}
+			})
+			var answers atomic.Int32
+			s.proxy.OnResponse(func(m testenv.LDAPMessage) testenv.LDAPAction {
+				if m.Op == extendedResponse && arrives && writes.Load() == 1 && answers.Add(1) == 1 {
+					s.helpdesk("alice", given)
+					return testenv.LDAPAction{Drop: true}
+				}
+				return testenv.LDAPAction{}
+			})
+			b.setPassword(newPassword).on("/done", http.StatusOK)
+			eventually(t, "the recovery is over", func() bool { return b.visit("/done").at.Path != "/done" })
+			if strings.Contains(b.body, "Your new password is set") || !strings.Contains(b.body, "do not count on it") {
+				t.Errorf("the person reads at %s:\n%s", b.at.Path, b.body)
+			}
+			s.signsIn("alice", given, newPassword)
+			eventually(t, "the message came", func() bool { return s.notices("alice@home.test") > 0 })
+			s.delivered()
+			for _, m := range s.mail.Messages() {
+				if strings.HasSuffix(m.Subject, "was changed") && !strings.Contains(m.Text, "in another way") {
+					t.Errorf("a mail claims the reset:\n%s", m.Text)
+				}
+			}
+		})
+	}
+}
+
+// diesWriting sets a new password; the directory takes it, its answer is lost, and so
+// is the process. Another one is there when it returns.
+func (c *caller) diesWriting() {
+	s := c.s
+	t := s.t
+	t.Helper()
 	written := make(chan struct{})
 	s.onWrite(func(int32) testenv.LDAPAction {
 		close(written)
@@ -104,11 +156,49 @@ func TestF03_CrashWhileWriting(t *testing.T) {
 	}
 	s.proxy.OnResponse(nil)
 	s.serve()
+}
+
+// TestF03_CrashWhileWriting: the answer is lost, and so is the process. Another
+// one finds out from the directory.
+func TestF03_CrashWhileWriting(t *testing.T) {
+	s := start(t, options{limits: roomy(), proxied: true, recovery: "settle_for = \"1s\"\n"})
+	c := s.caller().verified("alice")
+	c.diesWriting()
 	if state := c.want(http.StatusOK, c.view()).json["state"]; state != "settling" {
 		t.Errorf("right after the crash the state is %v", state)
 	}
 	s.signsIn("alice", newPassword, testenv.FirstPassword)
 	eventually(t, "the write is settled", func() bool { return c.view().json["state"] == "done" })
+}
+
+// TestStoppedWhileSettling: a stop does not wait until a directory that is away
+// comes back. The next process comes to the end of the write.
+func TestStoppedWhileSettling(t *testing.T) {
+	s := start(t, options{limits: roomy(), proxied: true, recovery: "settle_for = \"10s\"\n"})
+	c := s.caller().verified("alice")
+	var away atomic.Bool
+	s.proxy.OnResponse(func(testenv.LDAPMessage) testenv.LDAPAction { return testenv.LDAPAction{Drop: away.Load()} })
+	s.proxy.OnRequest(func(m testenv.LDAPMessage) testenv.LDAPAction {
+		if m.Op == extendedRequest && bytes.Contains(m.Bytes, []byte(passwordModify)) {
+			away.Store(true)
+		}
+		return testenv.LDAPAction{}
+	})
+	c.want(http.StatusAccepted, c.set(newPassword))
+	begun := time.Now()
+	if err := s.stop(); err != nil {
+		t.Error(err)
+	}
+	if took := time.Since(begun); took > 8*time.Second {
+		t.Errorf("the stop took %s", took)
+	}
+	away.Store(false)
+	s.serve()
+	if state := c.want(http.StatusOK, c.view()).json["state"]; state != "settling" {
+		t.Errorf("after the stop the state is %v", state)
+	}
+	eventually(t, "the write is settled", func() bool { return c.view().json["state"] == "done" })
+	s.signsIn("alice", newPassword, testenv.FirstPassword)
 }
 
 // TestF01_DirectoryAway: the directory is gone before the write. Nothing is
@@ -124,6 +214,22 @@ func TestF01_DirectoryAway(t *testing.T) {
 	b := s.browser()
 	b.visit("/").on("/", http.StatusOK) // the first page needs no directory
 	if err := s.slapd.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	c.want(http.StatusOK, c.set(newPassword))
+	s.signsIn("alice", newPassword, testenv.FirstPassword)
+}
+
+// TestF01_DirectoryHangs: slapd takes connections and answers nothing. Nothing
+// is changed, and the person is told so before they give up waiting.
+func TestF01_DirectoryHangs(t *testing.T) {
+	s := start(t, options{limits: roomy()})
+	c := s.caller().verified("alice")
+	if err := s.slapd.Pause(); err != nil {
+		t.Fatal(err)
+	}
+	c.want(http.StatusServiceUnavailable, c.set(newPassword))
+	if err := s.slapd.Continue(); err != nil {
 		t.Fatal(err)
 	}
 	c.want(http.StatusOK, c.set(newPassword))
@@ -152,24 +258,4 @@ func TestF12_RedisKilled(t *testing.T) {
 	d := s.caller().verified("bob")
 	d.want(http.StatusOK, d.set(newPassword))
 	s.signsIn("bob", newPassword, testenv.FirstPassword)
-}
-
-// TestChangedMeanwhile: what changed between the proof and the write ends the
-// recovery (S8, S9), and nothing is written.
-func TestChangedMeanwhile(t *testing.T) {
-	s := start(t, options{limits: roomy()})
-	alice, bob, young := s.caller().verified("alice"), s.caller().verified("bob"), s.caller().verified("young")
-	if err := s.slapd.Modify(t.Context(), "dn: "+testenv.PersonDN("alice")+"\nchangetype: modify\nreplace: shadowExpire\nshadowExpire: 1\n"); err != nil {
-		t.Fatal(err)
-	}
-	if err := s.slapd.Modify(t.Context(), "dn: "+testenv.ProtectedGroupDN+"\nchangetype: modify\nadd: member\nmember: "+testenv.PersonDN("bob")+"\n"); err != nil {
-		t.Fatal(err)
-	}
-	s.run("contacts", "set", "young", "--email=other@home.test")
-	for uid, c := range map[string]*caller{"alice": alice, "bob": bob, "young": young} {
-		if r := c.want(http.StatusGone, c.set(newPassword)); r.json["end"] != "superseded" {
-			t.Errorf("%s: %s", uid, r.body)
-		}
-		s.signsIn(uid, testenv.FirstPassword, newPassword)
-	}
 }

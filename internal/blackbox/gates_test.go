@@ -5,18 +5,27 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
+	"slices"
+	"strings"
 	"testing"
 
 	"latchkey/internal/testenv"
 )
 
+const adminsDN = "cn=admins,ou=groups," + testenv.BaseDN
+
 // withSMS starts a stack with an SMS gateway and one administrator: bob, who has
-// an e-mail address and a mobile number.
+// an e-mail address and a mobile number. A directory of the test's own has to
+// have the group.
 func withSMS(t *testing.T, o options) (*stack, *testenv.SMSGateway) {
 	t.Helper()
 	gateway := testenv.NewSMSGateway(t, testenv.SMSOptions{})
-	o.slapd.LDIF += fmt.Sprintf("dn: cn=admins,ou=groups,%s\nobjectClass: groupOfNames\ncn: admins\nmember: %s\n\n", testenv.BaseDN, testenv.PersonDN("bob"))
-	o.config += fmt.Sprintf("[administrators]\ngroups = [\"cn=admins,ou=groups,%s\"]\n[sms]\ncountries = [\"DE\"]\nurl = %q\nallow_private = [\"127.0.0.1\"]\n", testenv.BaseDN, gateway.URL)
+	admins := adminsDN
+	if o.home != nil {
+		admins = o.home.admins
+	}
+	o.slapd.LDIF += fmt.Sprintf("dn: %s\nobjectClass: groupOfNames\ncn: admins\nmember: %s\n\n", adminsDN, testenv.PersonDN("bob"))
+	o.config += fmt.Sprintf("[administrators]\ngroups = [%q]\n[sms]\ncountries = [\"DE\"]\nurl = %q\nallow_private = [\"127.0.0.1\"]\n", admins, gateway.URL)
 	s := start(t, o)
 	s.run("contacts", "set", "bob", "--email=bob@home.test", "--mobile=+4915112345678")
 	return s, gateway
@@ -109,4 +118,52 @@ func TestAnAdministratorWithOneContact(t *testing.T) {
 		t.Errorf("%d SMS", n)
 	}
 	s.signsIn("bob", testenv.FirstPassword, newPassword)
+}
+
+// TestStoppedCodesAreClearedByAnOperator: after too many wrong codes in a row no
+// code of the person is compared, also in new recoveries; the log gives alarm,
+// and the command gives the tries back. The audit tells the whole story.
+func TestStoppedCodesAreClearedByAnOperator(t *testing.T) {
+	s := start(t, options{limits: roomy(), recovery: "guesses_in_a_row = 3\n"})
+	c := s.caller()
+	c.start("alice")
+	c.want(http.StatusAccepted, c.open())
+	code := s.code("alice", 0)
+	for range 3 {
+		c.want(http.StatusUnprocessableEntity, c.prove("00000000"))
+	}
+	s.log.await(t, `"msg":"alarm: too many wrong codes in a row`, 1)
+	c.want(http.StatusUnprocessableEntity, c.prove(code))
+	c.start("alice")
+	c.want(http.StatusAccepted, c.open())
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	if _, err := s.mail.Await(ctx, func(m testenv.Message) bool {
+		return m.To[0] == "alice@home.test" && strings.Contains(strings.Join(strings.Fields(m.Text), " "), "Too many wrong codes were typed")
+	}); err != nil {
+		t.Errorf("alice is not told: %v", err)
+	}
+	shown := s.run("limits", "show", "alice")
+	if !regexp.MustCompile(`(?m)^guesses_in_a_row +email +3 of 3 +until cleared +reached$`).MatchString(shown) {
+		t.Errorf("limits show prints:\n%s", shown)
+	}
+	for _, never := range []string{"alice@home.test", "uid="} {
+		if strings.Contains(shown, never) {
+			t.Errorf("limits show prints %s:\n%s", never, shown)
+		}
+	}
+	s.run("limits", "clear", "alice")
+	if shown := s.run("limits", "show", "alice"); !strings.Contains(shown, "Nothing is used up.") {
+		t.Errorf("afterwards limits show prints:\n%s", shown)
+	}
+	s.caller().verified("alice")
+	eventually(t, "the audit tells the whole story", func() bool {
+		story := s.run("audit", "search", "--login", "alice")
+		return !slices.ContainsFunc([]string{"recovery_started", "challenge_opened", "codes_stopped", "limits_cleared"}, func(kind string) bool {
+			return !strings.Contains(story, "  "+kind+"  ")
+		})
+	})
+	if n := strings.Count(s.log.String(), "alarm: too many wrong codes in a row"); n != 1 {
+		t.Errorf("%d alarms, want one", n)
+	}
 }

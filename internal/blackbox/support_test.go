@@ -1,6 +1,7 @@
 package blackbox
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -51,7 +52,9 @@ func (b *browser) sent() string {
 // request waits for the mail with a reference number.
 func (s *stack) request(reference string) testenv.Message {
 	s.t.Helper()
-	message, err := s.mail.Await(s.t.Context(), func(m testenv.Message) bool { return strings.Contains(m.Subject, reference) })
+	ctx, cancel := context.WithTimeout(s.t.Context(), patience)
+	defer cancel()
+	message, err := s.mail.Await(ctx, func(m testenv.Message) bool { return strings.Contains(m.Subject, reference) })
 	if err != nil {
 		s.t.Fatalf("no mail about %s: %v", reference, err)
 	}
@@ -129,6 +132,18 @@ func TestSupportIsTheSameForEveryone(t *testing.T) {
 	want := map[string]string{"alice": "main@help.test", "missing": "support@help.test", "protected": "main@help.test", "": "support@help.test"}
 	if diff := cmp.Diff(want, to); diff != "" {
 		t.Errorf("who gets the mail: %s", diff)
+	}
+}
+
+// TestSupportDoesNotWaitForTheDirectory: the mail goes to the address for all,
+// with the login that was typed.
+func TestSupportDoesNotWaitForTheDirectory(t *testing.T) {
+	s := start(t, options{limits: helpful("1000/1m")})
+	s.slapd.Stop()
+	b := s.browser().visit("/").submit("/", fields{"login": "bob"}).on("/verify", http.StatusOK)
+	got := s.request(b.post("/support", words(nil)).sent())
+	if !cmp.Equal(got.To, []string{"support@help.test"}) || !strings.Contains(got.Text, "> bob\r") && !strings.Contains(got.Text, "> bob\n") {
+		t.Errorf("to %v:\n%s", got.To, got.Text)
 	}
 }
 

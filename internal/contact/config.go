@@ -18,16 +18,26 @@ type Config struct {
 	// refused as alternate contacts: a mailbox that opens with the forgotten
 	// password is no way back in.
 	CorporateDomains []string `toml:"corporate_domains"`
+	// NoticeLimit is how many people whose contacts are changed, by one import or
+	// within an hour of following a directory, are told so by the contacts that they
+	// had; of more than that, nobody is. Default 100; 0 tells nobody ever.
+	NoticeLimit int `toml:"notice_limit"`
 }
 
+// maxNotices is half of what the delivery queue holds by default.
+const maxNotices = 5000
+
 // Defaults returns the section as it is when nothing is written.
-func Defaults() Config { return Config{} }
+func Defaults() Config { return Config{NoticeLimit: 100} }
 
 // Faults returns everything that is wrong in the section.
 func (c Config) Faults() []setting.Fault {
 	var faults []setting.Fault
 	if c.DefaultRegion != "" && !knownRegion(c.DefaultRegion) {
 		faults = append(faults, setting.Fault{Key: "default_region", Problem: "is not a country", Allowed: "two capital letters of ISO 3166-1, such as \"DE\", or nothing"})
+	}
+	if c.NoticeLimit < 0 || c.NoticeLimit > maxNotices {
+		faults = append(faults, setting.OutOfRange("notice_limit", c.NoticeLimit, 0, maxNotices))
 	}
 	for _, domain := range c.CorporateDomains {
 		if _, err := normalDomain(domain); err != nil {

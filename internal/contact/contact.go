@@ -37,6 +37,8 @@ const (
 	Imported Source = "import"
 	Staff    Source = "staff"
 	Synced   Source = "sync"
+	// Registered contacts are those that the person gave: so far at the desk.
+	Registered Source = "registered"
 )
 
 // Contact is one alternate address or number in normal form.
@@ -45,6 +47,9 @@ type Contact struct {
 	Value   string    `json:"value"`
 	Source  Source    `json:"source"`
 	AddedAt time.Time `json:"added_at"`
+	// Unverified contacts are not used: nobody has shown that they are the
+	// person's.
+	Unverified bool `json:"unverified,omitempty"`
 }
 
 // LogValue keeps the address out of logs.
@@ -56,12 +61,26 @@ type Card struct {
 	Directory string    `json:"directory"`
 	Person    string    `json:"person"`
 	Contacts  []Contact `json:"contacts"`
+	// Written is what Latchkey wrote into the directory. A card may have no
+	// contacts and still this: what is to be taken away there again.
+	Written []Written `json:"written,omitempty"`
 }
 
-// Of returns the contacts of one kind in the order of the card.
+// Usable returns the contacts that may be used, in the order of the card.
+func (c Card) Usable() []Contact {
+	usable := make([]Contact, 0, len(c.Contacts))
+	for _, contact := range c.Contacts {
+		if !contact.Unverified {
+			usable = append(usable, contact)
+		}
+	}
+	return usable
+}
+
+// Of returns the usable contacts of one kind in the order of the card.
 func (c Card) Of(kind Kind) []Contact {
 	var found []Contact
-	for _, contact := range c.Contacts {
+	for _, contact := range c.Usable() {
 		if contact.Kind == kind {
 			found = append(found, contact)
 		}
@@ -73,7 +92,7 @@ func (c Card) Of(kind Kind) []Contact {
 // 16 bytes of a SHA-256 over the sorted contacts, in hex. Proofs are bound to it.
 func (c Card) Version() string {
 	lines := make([]string, 0, len(c.Contacts))
-	for _, contact := range c.Contacts {
+	for _, contact := range c.Usable() {
 		lines = append(lines, string(contact.Kind)+" "+contact.Value+"\n")
 	}
 	slices.Sort(lines)
@@ -85,6 +104,8 @@ func (c Card) Version() string {
 type Address struct {
 	Kind  Kind
 	Value string
+	// Unverified is as in [Contact].
+	Unverified bool
 }
 
 // Replaced returns the contacts of a card after those of one source were
@@ -92,26 +113,28 @@ type Address struct {
 // another source has is not added twice, and one that was there before keeps
 // its time.
 func (c Card) Replaced(source Source, with []Address, now time.Time) []Contact {
-	var contacts []Contact
-	added, other := make(map[Address]time.Time), make(map[Address]bool)
+	contacts := make([]Contact, 0, len(c.Contacts)+len(with))
 	for _, old := range c.Contacts {
-		at := Address{old.Kind, old.Value}
-		if old.Source == source {
-			added[at] = old.AddedAt
-			continue
+		if old.Source != source {
+			contacts = append(contacts, old)
 		}
-		other[at] = true
-		contacts = append(contacts, old)
 	}
-	for _, at := range with {
-		if other[at] {
+	others := contacts
+	for _, one := range with {
+		same := func(c Contact) bool { return c.Kind == one.Kind && c.Value == one.Value }
+		if slices.ContainsFunc(others, same) {
 			continue
 		}
-		since, ok := added[at]
-		if !ok {
-			since = now
+		since := now
+		for _, old := range c.Contacts {
+			if old.Source == source && same(old) {
+				since = old.AddedAt
+			}
 		}
-		contacts = append(contacts, Contact{Kind: at.Kind, Value: at.Value, Source: source, AddedAt: since})
+		contacts = append(contacts, Contact{Kind: one.Kind, Value: one.Value, Source: source, AddedAt: since, Unverified: one.Unverified})
+	}
+	if len(contacts) == 0 {
+		return nil
 	}
 	return contacts
 }

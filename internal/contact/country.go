@@ -8,7 +8,7 @@ import "github.com/nyaruka/phonenumbers"
 // have none.
 func Country(e164 string) string {
 	number, err := phonenumbers.Parse(e164, "ZZ")
-	if err != nil || !phonenumbers.IsValidNumber(number) || !personal(number) || phonenumbers.Format(number, phonenumbers.E164) != e164 {
+	if err != nil || !phonenumbers.IsValidNumber(number) || !personal(number, phonenumbers.GetNumberType(number)) || phonenumbers.Format(number, phonenumbers.E164) != e164 {
 		return ""
 	}
 	return phonenumbers.GetRegionCodeForNumber(number)

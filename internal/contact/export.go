@@ -2,43 +2,90 @@ package contact
 
 import (
 	"encoding/csv"
-	"errors"
 	"fmt"
 	"io"
 	"iter"
+	"maps"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // WriteCSV writes cards so that [ParseCSV] reads them back: a person with
-// several contacts of a kind has several rows. login gives the login of a
-// person; a person for whom it returns [ErrUnknownLogin] is left out and
-// counted. Where a contact came from is not written.
+// several contacts of a kind has several rows. logins gives the logins of people
+// of a directory, many at a time; a person for whom it has nothing is left out
+// and counted, and so is one whose login nobody can type. Where a contact came
+// from is not written.
 //
 // Cells that a spreadsheet would take for a formula have an apostrophe in
 // front. Numbers begin with +, so they all have one; import takes it off.
-func WriteCSV(w io.Writer, cards iter.Seq2[Card, error], login func(directory, person string) (string, error)) (skipped int, err error) {
+func WriteCSV(w io.Writer, cards iter.Seq2[Card, error], logins func(directory string, persons []string) ([]string, error)) (skipped int, err error) {
 	out := csv.NewWriter(w)
 	out.UseCRLF = true
 	if err := out.Write([]string{columnLogin, columnEmail, columnMobile, columnDirectory}); err != nil {
 		return 0, fmt.Errorf("write the contacts: %w", err)
 	}
+	x := export{out: out, logins: logins, waiting: make(map[string][]Card)}
 	for card, err := range cards {
 		if err != nil {
-			return skipped, err
+			return x.skipped, err
 		}
-		name, err := login(card.Directory, card.Person)
-		if errors.Is(err, ErrUnknownLogin) {
-			skipped++
-			continue
+		x.waiting[card.Directory] = append(x.waiting[card.Directory], card)
+		if len(x.waiting[card.Directory]) == batch {
+			if err := x.write(card.Directory); err != nil {
+				return x.skipped, err
+			}
 		}
-		if err != nil {
-			return skipped, err
-		}
-		if err := writeCard(out, name, card); err != nil {
-			return skipped, fmt.Errorf("write the contacts: %w", err)
+	}
+	for _, directory := range slices.Sorted(maps.Keys(x.waiting)) {
+		if err := x.write(directory); err != nil {
+			return x.skipped, err
 		}
 	}
 	out.Flush()
-	return skipped, out.Error()
+	return x.skipped, out.Error()
+}
+
+// export is the writing of one file.
+type export struct {
+	out     *csv.Writer
+	logins  func(directory string, persons []string) ([]string, error)
+	waiting map[string][]Card
+	skipped int
+}
+
+// write writes the cards of a directory that wait.
+func (x *export) write(directory string) error {
+	cards := x.waiting[directory]
+	x.waiting[directory] = cards[:0]
+	if len(cards) == 0 {
+		return nil
+	}
+	persons := make([]string, len(cards))
+	for i, card := range cards {
+		persons[i] = card.Person
+	}
+	logins, err := x.logins(directory, persons)
+	if err != nil {
+		return err
+	}
+	for i, card := range cards {
+		if !typable(logins[i]) {
+			x.skipped++
+			continue
+		}
+		if err := writeCard(x.out, logins[i], card); err != nil {
+			return fmt.Errorf("write the contacts: %w", err)
+		}
+	}
+	return nil
+}
+
+// typable reports whether a login can stand in a file; another one would come
+// back as that of somebody else, for line breaks within a cell do not survive.
+func typable(login string) bool {
+	return strings.TrimSpace(login) != "" && utf8.ValidString(login) && !strings.ContainsFunc(login, unicode.IsControl)
 }
 
 func writeCard(out *csv.Writer, login string, card Card) error {

@@ -69,16 +69,45 @@ func notAtext(r rune) bool {
 // UTS 46 and RFC 5895 would allow, so that "ﬁ" does not become "fi". In the
 // library only the profile for registration does so.
 func normalDomain(s string) (string, error) {
-	profile := idna.New(idna.ValidateForRegistration())
-	ascii, err := profile.ToASCII(lowerASCII(s))
-	if err != nil {
-		return "", ErrDomain
+	ascii := lowerASCII(s)
+	if !plainDomain(ascii) {
+		profile := idna.New(idna.ValidateForRegistration())
+		var err error
+		if ascii, err = profile.ToASCII(ascii); err != nil {
+			return "", ErrDomain
+		}
 	}
 	last := strings.LastIndexByte(ascii, '.')
 	if last < 0 || strings.Trim(ascii[last+1:], "0123456789") == "" {
 		return "", ErrDomain // one label, a trailing dot, or an IP address
 	}
 	return ascii, nil
+}
+
+// plainDomain reports names of which IDNA says nothing that is not here: labels of
+// small letters, digits and single hyphens between them.
+func plainDomain(s string) bool {
+	const longest, longestLabel = 253, 63
+	if s == "" || len(s) > longest {
+		return false
+	}
+	length, last := 0, byte('-')
+	for i := range len(s) {
+		switch c := s[i]; {
+		case 'a' <= c && c <= 'z', '0' <= c && c <= '9':
+		case c == '-' && last != '-':
+		case c == '.' && length > 0 && last != '-':
+			length, last = 0, '-'
+			continue
+		default:
+			return false
+		}
+		if length++; length > longestLabel {
+			return false
+		}
+		last = s[i]
+	}
+	return length > 0 && last != '-'
 }
 
 func lowerASCII(s string) string {
@@ -106,21 +135,45 @@ func NormalMobile(s, defaultRegion string) (string, error) {
 	case international && digits[0] == '0':
 		return "", ErrDoublePrefix
 	case international:
-		digits, defaultRegion = "+"+digits, "ZZ"
+		return byPlan(digits)
 	case defaultRegion == "":
 		return "", ErrNoRegion
 	case !knownRegion(defaultRegion):
 		return "", ErrRegion
 	}
-	number, err := phonenumbers.Parse(digits, defaultRegion)
-	if err != nil || !phonenumbers.IsValidNumber(number) {
+	if normal, kind, ok := numbering.national(digits, defaultRegion); ok {
+		return taken(normal, kind, ofPeople(kind))
+	}
+	return byLibrary(digits, defaultRegion)
+}
+
+// byPlan reads the digits behind a +.
+func byPlan(digits string) (string, error) {
+	if normal, kind, ok := numbering.international(digits); ok {
+		return taken(normal, kind, ofPeople(kind))
+	}
+	return byLibrary("+"+digits, "ZZ")
+}
+
+// byLibrary reads any number.
+func byLibrary(digits, region string) (string, error) {
+	number, err := phonenumbers.Parse(digits, region)
+	if err != nil {
 		return "", ErrNumberInvalid
 	}
-	if !personal(number) {
+	// A number of no type is not valid; asking for that by itself would match it
+	// against the plan of its country once more.
+	kind := phonenumbers.GetNumberType(number)
+	return taken(phonenumbers.Format(number, phonenumbers.E164), kind, personal(number, kind))
+}
+
+func taken(normal string, kind phonenumbers.PhoneNumberType, personal bool) (string, error) {
+	switch {
+	case kind == phonenumbers.UNKNOWN:
+		return "", ErrNumberInvalid
+	case !personal:
 		return "", ErrSpecialNumber
-	}
-	normal := phonenumbers.Format(number, phonenumbers.E164)
-	if len(normal) > maxE164 {
+	case len(normal) > maxE164:
 		return "", ErrNumberInvalid // some countries' plans reach beyond E.164
 	}
 	return normal, nil
@@ -145,12 +198,16 @@ func onlyDigits(s string) (string, bool) {
 // personal reports whether a number belongs to a person in a country: not to a
 // service, and not to one of the global networks (+881, +882, +883, +979, …),
 // which are known for fraud by revenue share.
-func personal(number *phonenumbers.PhoneNumber) bool {
+func personal(number *phonenumbers.PhoneNumber, kind phonenumbers.PhoneNumberType) bool {
 	const global = "001"
-	if phonenumbers.GetRegionCodeForNumber(number) == global {
+	if phonenumbers.GetRegionCodeForCountryCode(int(number.GetCountryCode())) == global {
 		return false
 	}
-	switch phonenumbers.GetNumberType(number) {
+	return ofPeople(kind)
+}
+
+func ofPeople(kind phonenumbers.PhoneNumberType) bool {
+	switch kind {
 	case phonenumbers.MOBILE, phonenumbers.FIXED_LINE, phonenumbers.FIXED_LINE_OR_MOBILE, phonenumbers.VOIP:
 		return true
 	}

@@ -23,6 +23,9 @@ func (s *Store) KeyUse(ctx context.Context) (KeyUse, error) {
 	return use, err
 }
 
+// Count tells how many cards there are, about.
+func (s *Store) Count(ctx context.Context) (int, error) { return s.store.Count(ctx, store.CardPattern) }
+
 // Reencryption counts what [Store.Reencrypt] did.
 type Reencryption struct {
 	// Seen are all cards; Sealed those that were sealed anew.

@@ -1,7 +1,6 @@
 package contact
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 
@@ -11,7 +10,13 @@ import (
 const (
 	// cardSchema is the version of the stored form. A binary refuses cards of
 	// a newer one instead of losing what it does not know.
-	cardSchema = 1
+	cardSchema = 3
+	// unverifiedSchema is that of cards without [Written], which binaries of before
+	// would lose.
+	unverifiedSchema = 2
+	// plainSchema is that of cards without unverified contacts, which binaries of
+	// before would use.
+	plainSchema = 1
 	// cardPadding is what the size of a card is rounded up to.
 	cardPadding = 256
 )
@@ -23,14 +28,28 @@ type record struct {
 }
 
 func (s *Store) seal(c Card) (key string, sealed []byte, err error) {
-	text, err := json.Marshal(record{cardSchema, c})
-	if err != nil {
-		return "", nil, fmt.Errorf("encode a contact card: %w", err)
-	}
-	short := -len(text) & (cardPadding - 1)
-	text = append(text, bytes.Repeat([]byte{' '}, short)...)
 	key = s.key(c.Directory, c.Person)
-	return key, s.keys.Seal(keyring.Contacts, text, key), nil
+	sealed, err = s.sealAt(key, c)
+	return key, sealed, err
+}
+
+// sealAt is seal where the key is known.
+func (s *Store) sealAt(key string, c Card) ([]byte, error) {
+	schema := plainSchema
+	switch {
+	case len(c.Written) > 0:
+		schema = cardSchema
+	case len(c.Usable()) < len(c.Contacts):
+		schema = unverifiedSchema
+	}
+	text, err := record{schema, c}.append(make([]byte, 0, 2*cardPadding))
+	if err != nil {
+		return nil, fmt.Errorf("encode a contact card: %w", err)
+	}
+	for short := -len(text) & (cardPadding - 1); short > 0; short-- {
+		text = append(text, ' ')
+	}
+	return s.keys.Seal(keyring.Contacts, text, key), nil
 }
 
 func (s *Store) open(key string, sealed []byte) (Card, error) {
@@ -48,11 +67,11 @@ func (s *Store) open(key string, sealed []byte) (Card, error) {
 	return r.Card, nil
 }
 
-// replacement is what a changed card becomes in Redis; nothing for one without
-// contacts.
+// replacement is what a changed card becomes in Redis; nothing for one that holds
+// nothing.
 func (s *Store) replacement(directory, person string, c Card) (key string, sealed []byte, err error) {
 	c.Directory, c.Person = directory, person
-	if len(c.Contacts) == 0 {
+	if len(c.Contacts) == 0 && len(c.Written) == 0 {
 		return s.key(directory, person), nil, nil
 	}
 	return s.seal(c)

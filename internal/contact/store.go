@@ -27,13 +27,17 @@ type Store struct {
 	store *store.Store
 	keys  *keyring.Ring
 	swap  *redis.Script
+	// noted are the directories of which changes are noted, by their name.
+	noted map[string]string
 }
 
 // swapCard writes a card if the old one is still there: compare-and-swap.
 // An empty argument stands for no card.
-const swapCard = `
+// KEYS[2], where it is given, is where the change is noted, as ARGV[3].
+const swapCard = store.DueScript + `
 if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then return 0 end
 if ARGV[2] == '' then redis.call('DEL', KEYS[1]) else redis.call('SET', KEYS[1], ARGV[2]) end
+if KEYS[2] then due(KEYS[2], ARGV[3]) end
 return 1`
 
 // NewStore returns the cards in s, sealed with keys.
@@ -48,7 +52,21 @@ func (s *Store) key(directory, person string) string {
 // Get returns the card of a person, or [ErrNoCard].
 func (s *Store) Get(ctx context.Context, directory, person string) (Card, error) {
 	card, _, err := s.get(ctx, directory, person)
+	if err == nil && len(card.Contacts) == 0 {
+		return Card{}, ErrNoCard
+	}
 	return card, err
+}
+
+// GetWith is Get in a round trip with other questions; the answer is there when
+// the batch was sent.
+func (s *Store) GetWith(ctx context.Context, b *store.Batch, directory, person string) func() (Card, error) {
+	key := s.key(directory, person)
+	read := b.Commands().Get(ctx, key)
+	return func() (Card, error) {
+		card, _, err := s.opened(key, read)
+		return card, err
+	}
 }
 
 func (s *Store) get(ctx context.Context, directory, person string) (card Card, sealed []byte, err error) {
@@ -98,9 +116,17 @@ func (s *Store) PutAll(ctx context.Context, cards []Card) error {
 	return nil
 }
 
-// Delete removes the card of a person; it is no error if there is none.
+// Delete removes the contacts of a person; it is no error if there are none. A
+// card that does not open is removed as a whole.
 func (s *Store) Delete(ctx context.Context, directory, person string) error {
-	return store.Unavailable(s.store.Del(ctx, s.key(directory, person)).Err())
+	err := s.Update(ctx, directory, person, func(c *Card) error {
+		c.Contacts = nil
+		return nil
+	})
+	if errors.Is(err, ErrCardUnreadable) || errors.Is(err, ErrNewerCard) {
+		return store.Unavailable(s.store.Del(ctx, s.key(directory, person)).Err())
+	}
+	return err
 }
 
 // Update changes the card of a person; change may be called again when others
@@ -119,7 +145,8 @@ func (s *Store) Update(ctx context.Context, directory, person string, change fun
 		if err != nil {
 			return err
 		}
-		done, err := s.swap.Run(ctx, s.store, []string{key}, old, sealed).Bool()
+		keys, arguments := s.noting(directory, key, old, sealed)
+		done, err := s.swap.Run(ctx, s.store, keys, arguments...).Bool()
 		if err != nil {
 			return store.Unavailable(err)
 		}
@@ -174,7 +201,8 @@ func (s *Store) updateBatch(ctx context.Context, directory string, persons []str
 		if err != nil {
 			return err
 		}
-		written[i] = s.swap.Eval(ctx, sets, []string{key}, old, sealed)
+		keys, arguments := s.noting(directory, key, old, sealed)
+		written[i] = s.swap.Eval(ctx, sets, keys, arguments...)
 	}
 	if sets.Len() == 0 {
 		return nil
@@ -205,6 +233,43 @@ func (s *Store) updateBatch(ctx context.Context, directory string, persons []str
 	return nil
 }
 
+// noting are the keys and arguments of swapCard.
+func (s *Store) noting(directory, key string, old, sealed []byte) (keys []string, arguments []any) {
+	keys, arguments = []string{key}, []any{old, sealed}
+	if name, ok := s.noted[directory]; ok {
+		index := store.IndexOf(key)
+		keys, arguments = append(keys, store.DueKey(name, index)), append(arguments, index)
+	}
+	return keys, arguments
+}
+
+// Read calls f with the card of each of many people, a batch in each round trip:
+// an empty card where there is none, and an error where it does not open.
+func (s *Store) Read(ctx context.Context, directory string, persons []string, f func(i int, c Card, err error)) error {
+	for first := 0; first < len(persons); first += batch {
+		some := persons[first:min(first+batch, len(persons))]
+		pipe := s.store.Pipeline()
+		read := make([]*redis.StringCmd, len(some))
+		for i, person := range some {
+			read[i] = pipe.Get(ctx, s.key(directory, person))
+		}
+		if _, err := pipe.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) {
+			return store.Unavailable(err)
+		}
+		for i, person := range some {
+			card, _, err := s.opened(s.key(directory, person), read[i])
+			if errors.Is(err, store.ErrUnavailable) {
+				return err
+			}
+			if errors.Is(err, ErrNoCard) {
+				err = nil
+			}
+			f(first+i, card, err)
+		}
+	}
+	return nil
+}
+
 // Each calls f with every card once, in no order. A card that does not open
 // does not keep the others back: Each tells of it at the end.
 func (s *Store) Each(ctx context.Context, f func(Card) error) error {
@@ -213,6 +278,9 @@ func (s *Store) Each(ctx context.Context, f func(Card) error) error {
 		card, err := s.open(key, sealed)
 		if err != nil {
 			bad.add(key, err)
+			return nil
+		}
+		if len(card.Contacts) == 0 {
 			return nil
 		}
 		return f(card)

@@ -113,12 +113,39 @@ func TestS70_CardsAreSealed(t *testing.T) {
 func TestNewerCardsAreRefused(t *testing.T) {
 	s, _ := newStore(t)
 	key := s.key("staff", "p")
-	sealed := s.keys.Seal(keyring.Contacts, []byte(`{"schema":2,"directory":"staff","person":"p"}`), key)
+	sealed := s.keys.Seal(keyring.Contacts, []byte(`{"schema":4,"directory":"staff","person":"p"}`), key)
 	if err := s.store.Set(t.Context(), key, sealed, 0).Err(); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := s.Get(t.Context(), "staff", "p"); !errors.Is(err, ErrNewerCard) {
 		t.Error(err)
+	}
+}
+
+// A contact that nobody verified is kept and not used, and a binary that does not
+// know of such refuses the card instead of using it.
+func TestUnverifiedContactsAreNotUsed(t *testing.T) {
+	s, _ := newStore(t)
+	verified := Card{Directory: "staff", Person: "p", Contacts: []Contact{{Kind: Email, Value: "a@b.example", Source: Synced}}}
+	both := verified
+	both.Contacts = append(both.Contacts, Contact{Kind: Email, Value: "c@d.example", Source: Synced, Unverified: true})
+	if both.Version() != verified.Version() || len(both.Of(Email)) != 1 || len(both.Usable()) != 1 {
+		t.Errorf("%+v is used", both)
+	}
+	written := verified
+	written.Written = []Written{{Attribute: "mobile", Kind: Mobile, Value: "+491701234567", State: Placed}}
+	for schema, card := range map[int]Card{1: verified, 2: both, 3: written} {
+		key, sealed, err := s.seal(card)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := s.keys.Open(keyring.Contacts, sealed, key)
+		if err != nil || !strings.HasPrefix(string(text), fmt.Sprintf(`{"schema":%d,`, schema)) {
+			t.Errorf("schema %d: %.30s, %v", schema, text, err)
+		}
+		if got, err := s.open(key, sealed); err != nil || !cmp.Equal(got, card) {
+			t.Errorf("%+v, %v", got, err)
+		}
 	}
 }
 

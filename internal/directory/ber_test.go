@@ -130,7 +130,7 @@ func FuzzPasswordModifyRequest(f *testing.F) {
 	f.Add("", "")
 	f.Add("uid=\x00", "\xff\x30\x80")
 	f.Fuzz(func(t *testing.T, dn, password string) {
-		decoded, err := ber.DecodePacketErr(encodePasswordModify(dn, password).Bytes())
+		decoded, err := ber.DecodePacketErr(encodePasswordModify(dn, "", password).Bytes())
 		if err != nil || len(decoded.Children) != 2 {
 			t.Fatalf("%v: %v", decoded, err)
 		}

@@ -1,6 +1,7 @@
 package directory
 
 import (
+	"net"
 	"net/url"
 	"strings"
 	"time"
@@ -24,7 +25,7 @@ func (c Config) Faults() []setting.Fault {
 	if c.BindPassword.IsZero() {
 		faults = append(faults, setting.Missing("bind_password_file", "the file that holds the service account's password"))
 	}
-	if !isAttributeName(c.LoginAttribute) {
+	if c.LoginAttribute != "" && !isAttributeName(c.LoginAttribute) {
 		faults = append(faults, setting.Fault{Key: "login_attribute", Problem: "is not the name of an attribute", Allowed: "the attribute that holds the login, such as \"uid\""})
 	}
 	if _, err := flavorNamed(c.Flavor); c.Flavor != "" && err != nil {
@@ -33,32 +34,61 @@ func (c Config) Faults() []setting.Fault {
 	faults = append(faults, c.strategyFaults()...)
 	faults = append(faults, c.serverFaults()...)
 	faults = append(faults, c.nameFaults()...)
-	faults = append(faults, filterFaults("user_filter", c.UserFilter, "{login}")...)
+	if c.UserFilter != "" {
+		faults = append(faults, filterFaults("user_filter", c.UserFilter, "{login}")...)
+	}
 	faults = append(faults, filterFaults("group_filter", c.GroupFilter, "{dn}")...)
-	faults = append(faults, setting.Unreadable("ca_file", c.CAFile)...)
+	faults = append(faults, setting.Authorities("ca_file", c.CAFile)...)
 	return append(faults, c.boundFaults()...)
 }
 
 func (c Config) serverFaults() []setting.Fault {
-	const allowed = "ldaps://host[:port], or ldap://host[:port] for StartTLS"
+	const allowed = "ldaps://host[:port], or ldap://host[:port] for StartTLS; or ldaps+srv://domain or ldap+srv://domain, whose servers DNS names"
 	if len(c.Servers) == 0 {
 		return []setting.Fault{setting.Missing("servers", allowed)}
 	}
 	var faults []setting.Fault
 	for _, server := range c.Servers {
-		u, err := url.Parse(server)
-		if err != nil || u.Scheme != "ldaps" && u.Scheme != "ldap" || u.Hostname() == "" || u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" {
+		if !isServer(server) {
 			faults = append(faults, setting.Fault{Key: "servers", Problem: "has an entry that is not the address of a directory server", Allowed: allowed})
 		}
 	}
 	return faults
 }
 
-func (c Config) strategyFaults() []setting.Fault {
-	if s := Strategy(c.WriteStrategy); s == Direct || s == FlagFirst {
-		return nil
+func isServer(text string) bool {
+	u, err := url.Parse(text)
+	if err != nil || u.Hostname() == "" || u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" {
+		return false
 	}
-	return []setting.Fault{{Key: "write_strategy", Problem: "is not a way to write a password", Allowed: `"direct" or "must-change-first"`}}
+	if _, domain, ok := discovered(text); ok {
+		return u.Port() == "" && domain != "" && net.ParseIP(domain) == nil
+	}
+	return u.Scheme == "ldaps" || u.Scheme == "ldap"
+}
+
+func (c Config) strategyFaults() []setting.Fault {
+	strategy := Strategy(c.WriteStrategy)
+	if strategy != Direct && strategy != FlagFirst && strategy != TemporaryFirst {
+		return []setting.Fault{{Key: "write_strategy", Problem: "is not a way to write a password", Allowed: `"direct", "must-change-first" or "temporary-then-change"`}}
+	}
+	if f, err := flavorNamed(c.Flavor); err == nil && !strategyFits(f, strategy) {
+		return []setting.Fault{{Key: "write_strategy", Problem: "is not for this flavor", Allowed: `"direct", or what docs/directories says of the flavor`}}
+	}
+	return nil
+}
+
+// strategyFits reports whether a flavor knows a way to write a password.
+func strategyFits(f flavor, s Strategy) bool {
+	fits := true
+	switch s {
+	case Direct:
+	case FlagFirst:
+		_, fits = f.(ageWaiver)
+	case TemporaryFirst:
+		_, fits = f.(temporaryWriter)
+	}
+	return fits
 }
 
 func (c Config) nameFaults() []setting.Fault {

@@ -19,12 +19,16 @@ import (
 // that wait forever, so every call here closes the network connection when its
 // context ends; nothing waits longer than that.
 type conn struct {
-	raw    *meteredConn
+	raw *meteredConn
+	// tap is nil but on the connection of a Reader.
+	tap    *tap
 	ldap   *ldap.Conn
 	server *server
 	// identity is who the server says that we are, in normal form.
 	identity string
-	used     time.Time
+	// root is what the server says of itself.
+	root *ldap.Entry
+	used time.Time
 	// validUntil is when the server's certificate ends.
 	validUntil time.Time
 }
@@ -43,13 +47,41 @@ func (c *meteredConn) Write(b []byte) (int, error) {
 	return n, err
 }
 
+// dialer is [dial] or [dialTapped].
+type dialer func(context.Context, *server, *tls.Config) (*conn, error)
+
 // dial connects and encrypts. Nothing but the StartTLS request is sent before
 // the server's certificate has been verified.
 func dial(ctx context.Context, s *server, config *tls.Config) (*conn, error) {
+	raw, encrypted, err := dialTLS(ctx, s, config)
+	if err != nil {
+		return nil, err
+	}
+	return started(&conn{raw: raw, server: s, ldap: ldap.NewConn(encrypted, true)}, encrypted), nil
+}
+
+// dialTapped is dial for reading only: with a tap between, go-ldap cannot tell that
+// the connection is encrypted, so that no password is written there.
+func dialTapped(ctx context.Context, s *server, config *tls.Config) (*conn, error) {
+	raw, encrypted, err := dialTLS(ctx, s, config)
+	if err != nil {
+		return nil, err
+	}
+	t := &tap{Conn: encrypted}
+	return started(&conn{raw: raw, tap: t, server: s, ldap: ldap.NewConn(t, true)}, encrypted), nil
+}
+
+func started(c *conn, encrypted *tls.Conn) *conn {
+	c.used, c.validUntil = time.Now(), validUntil(encrypted.ConnectionState())
+	c.ldap.Start()
+	return c
+}
+
+func dialTLS(ctx context.Context, s *server, config *tls.Config) (*meteredConn, *tls.Conn, error) {
 	dialer := net.Dialer{KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interval: 5 * time.Second, Count: 3}}
 	network, err := dialer.DialContext(ctx, "tcp", s.address)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	raw := &meteredConn{Conn: network}
 	stop := context.AfterFunc(ctx, func() { raw.Close() })
@@ -59,11 +91,9 @@ func dial(ctx context.Context, s *server, config *tls.Config) (*conn, error) {
 	}
 	if err != nil {
 		raw.Close()
-		return nil, err
+		return nil, nil, err
 	}
-	c := &conn{raw: raw, server: s, ldap: ldap.NewConn(encrypted, true), used: time.Now(), validUntil: validUntil(encrypted.ConnectionState())}
-	c.ldap.Start()
-	return c, nil
+	return raw, encrypted, nil
 }
 
 func encrypt(ctx context.Context, raw net.Conn, s *server, config *tls.Config) (*tls.Conn, error) {
@@ -124,7 +154,7 @@ func (c *conn) do(ctx context.Context, call func(*ldap.Conn) error) error {
 	}
 	stop := context.AfterFunc(ctx, func() { c.raw.Close() })
 	err := call(c.ldap)
-	if stop() {
+	if stop() && ctx.Err() == nil {
 		return err
 	}
 	c.close()

@@ -153,9 +153,9 @@ func holdsSecret(sent []byte) bool {
 	return bytes.Contains(sent, []byte(testenv.ServicePassword)) || bytes.Contains(sent, []byte("latchkey"))
 }
 
-// TestSilentServers connects to servers that accept and say nothing: no step
+// TestF08_SilentServers connects to servers that accept and say nothing: no step
 // may wait longer than connect_timeout.
-func TestSilentServers(t *testing.T) {
+func TestF08_SilentServers(t *testing.T) {
 	t.Parallel()
 	s := testenv.NewSlapd(t)
 	silent := listen(t, func(net.Conn) {})
@@ -276,7 +276,8 @@ func TestUnknownFlavorNamesTheSupportedOnes(t *testing.T) {
 	s := testenv.NewSlapd(t)
 	proxy := testenv.NewLDAPProxy(t, s, nil)
 	proxy.OnResponse(func(m testenv.LDAPMessage) testenv.LDAPAction {
-		return testenv.LDAPAction{Replace: bytes.ReplaceAll(m.Bytes, []byte("OpenLDAProotDSE"), []byte("AnotherKindOfIt"))}
+		text := bytes.ReplaceAll(m.Bytes, []byte("OpenLDAProotDSE"), []byte("AnotherKindOfIt"))
+		return testenv.LDAPAction{Replace: bytes.ReplaceAll(text, []byte("1.3.6.1.4.1.4203.1.11.1"), []byte("1.3.6.1.4.1.4203.9.99.9"))}
 	})
 	c := configFor(s)
 	c.Servers = []string{proxy.LDAPSURL}

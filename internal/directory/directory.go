@@ -3,15 +3,17 @@
 //
 // Rules:
 //   - A person is found once by what was typed and from then on read by the
-//     permanent id (entryUUID, RFC 4530); DNs come from search results only.
+//     permanent id (entryUUID of RFC 4530, objectGUID, nsUniqueId); DNs come from
+//     search results only.
 //   - Every call has a deadline from its context. Connections are encrypted and
 //     verified (LDAPS, or StartTLS of RFC 4511 §4.14 without fallback) before a
 //     credential is sent. Referrals are never followed.
 //   - The write is the Password Modify extended operation (RFC 3062) with the
 //     password policy control (draft-behera-ldap-password-policy-11), never
 //     without a userIdentity, as the service account, so that the directory's
-//     own policy judges. What the service account ever writes is one list:
-//     [Writes].
+//     own policy judges. Active Directory has no such operation: there it is one
+//     Modify of unicodePwd with the control of policy hints ([MS-ADTS]). What the
+//     service account ever writes is one list: [Writes].
 //   - A write has five outcomes: done (nil), refused ([RefusedError]), not
 //     allowed ([ErrNotAllowed]), unavailable ([ErrUnavailable], nothing was
 //     written) and unknown ([UnknownError]). Unknown is settled on the same
@@ -23,10 +25,8 @@
 package directory
 
 import (
-	"errors"
 	"fmt"
 	"log/slog"
-	"strings"
 	"time"
 
 	"latchkey/internal/setting"
@@ -39,7 +39,9 @@ type Config struct {
 	// Flavor pins the kind of server; empty means: ask its root DSE.
 	Flavor string `toml:"flavor"`
 	// Servers are ldaps://host[:port] or ldap://host[:port] URLs in order of
-	// preference; all must be writable. ldap:// uses StartTLS.
+	// preference; ldap:// uses StartTLS. ldaps+srv://domain and ldap+srv://domain
+	// stand for the servers that DNS names for the domain (RFC 2782). Servers that
+	// take no writes are asked last.
 	Servers []string `toml:"servers"`
 	// CAFile holds the certificate authorities to trust; default the system's.
 	// It is read again when it changed.
@@ -59,9 +61,11 @@ type Config struct {
 	// BindPasswordOldFile names the file that holds it.
 	BindPasswordOldFile string `toml:"bind_password_old_file"`
 	// UserFilter finds a person; {login} stands for what was typed, escaped by
-	// RFC 4515. Default (&(objectClass=person)(uid={login})).
+	// RFC 4515. Empty means the flavor's: (&(objectClass=person)(uid={login})), or
+	// on Active Directory by sAMAccountName and userPrincipalName.
 	UserFilter string `toml:"user_filter"`
-	// LoginAttribute holds the canonical login; default uid.
+	// LoginAttribute holds the canonical login; empty means the flavor's, uid or
+	// sAMAccountName.
 	LoginAttribute string `toml:"login_attribute"`
 	// Unlock lets a reset take a temporary lock away; default true. Without it a
 	// locked account is not reset before the lock has run out.
@@ -69,9 +73,13 @@ type Config struct {
 	// MustChange makes people choose another password at the next sign-in;
 	// default false.
 	MustChange bool `toml:"must_change"`
-	// WriteStrategy is [Direct] or [FlagFirst]; default Direct.
+	// WriteStrategy is [Direct], [FlagFirst] or [TemporaryFirst]; default Direct.
 	WriteStrategy string `toml:"write_strategy"`
-	// DefaultPolicyDN is the password policy of people who name none.
+	// RequirePolicyHints refuses servers of Active Directory that cannot hold a
+	// reset against the history; default false.
+	RequirePolicyHints bool `toml:"require_policy_hints"`
+	// DefaultPolicyDN is the password policy of people who name none; empty means
+	// the flavor's: none on OpenLDAP, cn=config on 389 Directory Server.
 	DefaultPolicyDN string `toml:"default_policy_dn"`
 	// GroupFilter finds the groups of a person; {dn} stands for the person's DN.
 	// Default (|(member={dn})(uniqueMember={dn})).
@@ -93,8 +101,6 @@ type Config struct {
 // Defaults returns the section as it is when nothing is written.
 func Defaults() Config {
 	return Config{
-		UserFilter:       "(&(objectClass=person)(uid={login}))",
-		LoginAttribute:   "uid",
 		Unlock:           true,
 		WriteStrategy:    string(Direct),
 		GroupFilter:      "(|(member={dn})(uniqueMember={dn}))",
@@ -153,18 +159,27 @@ type Person struct {
 	DisplayName string
 	Mail        string
 	State       State
-	// ChangeStamp moves with every change of the password (pwdChangedTime);
+	// Privileged says why the directory itself protects the account, as Active
+	// Directory does those of administrators; empty for all others.
+	Privileged string
+	// ChangeStamp moves with every change of the password (pwdChangedTime,
+	// pwdUpdateTime);
 	// empty when the directory has none yet.
 	ChangeStamp string
 
-	policyDN string
-	server   string
+	policyDN       string
+	domainPolicyDN string
+	server         string
+	// sids are what a memberReader knows of the person's groups.
+	sids []string
 	// lock, lockedAt and keepsLock: see [Person.MayReset].
 	lock      []string
 	lockedAt  time.Time
 	keepsLock bool
 	// mustChange: the person had to change the password before.
 	mustChange bool
+	// changeableAt is when a minimum age is over, where the entry says so.
+	changeableAt time.Time
 }
 
 // MayReset reports whether a password may be written: the state allows it, and
@@ -193,8 +208,19 @@ type PasswordPolicy struct {
 	History int
 	// MinAge is how old a password must be before it may be replaced.
 	MinAge time.Duration
-	// ChangeableAt is when MinAge is over; zero when it is not in the way.
+	// ChangeableAt is when MinAge is over; zero when it is not in the way of a
+	// reset.
 	ChangeableAt time.Time
+	// OwnChangeAt is when MinAge is over for a change by the person, where it is in
+	// the way of that only.
+	OwnChangeAt time.Time
+	// Classes is how many kinds of characters a password must mix: upper-case
+	// letters, lower-case letters, other letters, digits, and the rest.
+	Classes int
+	// NoNames tells that it must not hold the login or a part of the name.
+	NoNames bool
+	// Dictionary tells that words of a dictionary are refused.
+	Dictionary bool
 	// QualityChecked tells that the server has further rules of its own.
 	QualityChecked bool
 	// SafeModify tells that the server wants the old password with each change,
@@ -206,94 +232,3 @@ type PasswordPolicy struct {
 	// MustChange tells that the server looks at the flag of must_change.
 	MustChange bool
 }
-
-// Attempt is all that is needed to settle a write whose outcome is unknown,
-// also after a restart: the server that was asked, and who was meant.
-type Attempt struct {
-	Server string
-	ID     ID
-	DN     string
-	// ChangeStamp is the stamp from before the write.
-	ChangeStamp string
-	// Unflagged tells that the person did not have to change the password before
-	// the write. Only then is a must-change flag that outlives a write which did
-	// not happen known to be ours, and taken back.
-	Unflagged bool
-}
-
-// Settlement is what the directory says afterwards about such a write.
-type Settlement int
-
-// The settlements. Undecided means: ask again later.
-const (
-	Undecided Settlement = iota
-	Written
-	NotWritten
-)
-
-// Reason says why the directory refused a password.
-type Reason string
-
-// The reasons that a directory gives.
-const (
-	TooShort         Reason = "too_short"
-	TooLong          Reason = "too_long"
-	InHistory        Reason = "in_history"
-	Unchanged        Reason = "unchanged"
-	TooYoung         Reason = "too_young"
-	NotComplex       Reason = "not_complex"
-	DirectoryRefused Reason = "directory_refused"
-)
-
-var (
-	// ErrNotFound means that no entry, or more than one, was found.
-	ErrNotFound = errors.New("no such person in the directory")
-	// ErrUnavailable means that the directory could not be asked or did nothing.
-	ErrUnavailable = errors.New("the directory is unavailable")
-	// ErrNotAllowed means that the service account may not write this password.
-	ErrNotAllowed = errors.New("the directory does not allow the service account to reset this password")
-)
-
-// RefusedError means that the directory's policy refused the password. Nothing
-// was written.
-type RefusedError struct {
-	Reasons []Reason
-	// Detail is the directory's own code and text, for the operator's log.
-	Detail string
-}
-
-func (e *RefusedError) Error() string {
-	texts := make([]string, len(e.Reasons))
-	for i, reason := range e.Reasons {
-		texts[i] = string(reason)
-	}
-	return "the directory refused the password: " + strings.Join(texts, ", ")
-}
-
-// IncompleteError means that the password is written and what belongs to it,
-// such as must_change, is not. [Directory.Settle] tries that again.
-type IncompleteError struct {
-	// Operation is what is missing.
-	Operation Operation
-	Err       error
-}
-
-func (e *IncompleteError) Error() string {
-	return "the password is written, but not " + string(e.Operation) + ": " + e.Err.Error()
-}
-
-func (e *IncompleteError) Unwrap() error { return e.Err }
-
-// UnknownError means that the write may or may not have happened: the request
-// may have left and no answer came.
-type UnknownError struct {
-	// Server is the address that must be asked.
-	Server string
-	Err    error
-}
-
-func (e *UnknownError) Error() string {
-	return "the outcome of the password write is unknown: " + e.Err.Error()
-}
-
-func (e *UnknownError) Unwrap() error { return e.Err }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	ber "github.com/go-asn1-ber/asn1-ber"
 	"github.com/go-ldap/ldap/v3"
@@ -19,6 +18,9 @@ type Query struct {
 	Attributes []string
 	// PageSize is how many entries one answer holds at most.
 	PageSize int
+	// Bases are where to look, inside base_dn, none inside another; none means
+	// base_dn.
+	Bases []string
 }
 
 // Entry is what was read of one entry in a page.
@@ -63,30 +65,48 @@ func CheckFilter(filter string) error {
 // not see may still be there. An error of f ends the reading and is returned as
 // it is.
 func (d *Directory) EachPage(ctx context.Context, q Query, f func(Page) error) error {
-	if q.Filter == "" {
-		q.Filter = anyLogin(d.config.UserFilter)
-	}
-	if err := CheckFilter(q.Filter); err != nil {
-		return err
-	}
-	c, err := d.reader(ctx)
+	r, err := d.OpenReader(ctx)
 	if err != nil {
 		return err
 	}
-	defer c.close()
-	request := d.subtree(d.config.BaseDN, q.Filter, 0, append(d.known().accountAttributes(), q.Attributes...)...)
+	defer r.Close()
+	return r.EachPage(ctx, q, f)
+}
+
+// EachPage is [Directory.EachPage] on the reader's connection.
+func (r *Reader) EachPage(ctx context.Context, q Query, f func(Page) error) error {
+	request, err := r.Request(q)
+	if err != nil {
+		return err
+	}
+	if err := r.Survey(ctx, q); err != nil {
+		return err
+	}
+	err = r.pages(ctx, request, q.PageSize, func(result *ldap.SearchResult, answer *ldap.ControlPaging) error {
+		return f(r.page(result, answer, q))
+	})
+	if err != nil {
+		return err
+	}
+	// Whoever was below a base that went meanwhile was not found.
+	return r.Survey(ctx, q)
+}
+
+// pages makes a search page by page.
+func (r *Reader) pages(ctx context.Context, request *ldap.SearchRequest, size int, f func(*ldap.SearchResult, *ldap.ControlPaging) error) error {
+	request.TimeLimit = max(1, int(r.directory.config.OperationTimeout.Std().Seconds()))
 	for cookie := []byte(nil); ; {
-		paging := &paging{ldap.ControlPaging{PagingSize: uint32(q.PageSize), Cookie: cookie}}
+		paging := &paging{ldap.ControlPaging{PagingSize: uint32(size), Cookie: cookie}}
 		request.Controls = []ldap.Control{paging}
-		result, err := d.page(ctx, c, request)
+		result, err := r.onePage(ctx, request)
 		if err != nil {
 			return err
 		}
 		answer, ok := ldap.FindControl(result.Controls, ldap.ControlTypePaging).(*ldap.ControlPaging)
 		if !ok {
-			return fmt.Errorf("%w: %s answers without pages, so it is not known whether all is there", ErrUnavailable, c.server.url)
+			return fmt.Errorf("%w: %s answers without pages, so it is not known whether all is there", ErrUnavailable, r.conn.server.url)
 		}
-		if err := f(d.entries(result, answer, q.Attributes)); err != nil {
+		if err := f(result, answer); err != nil {
 			return err
 		}
 		if cookie = answer.Cookie; len(cookie) == 0 {
@@ -98,9 +118,13 @@ func (d *Directory) EachPage(ctx context.Context, q Query, f func(Page) error) e
 // reader opens a connection outside the pool: it serves one reading, however
 // long that is, and keeps nobody from being looked up.
 func (d *Directory) reader(ctx context.Context) (*conn, error) {
+	servers, err := d.order(ctx, toRead)
+	if err != nil {
+		return nil, err
+	}
 	var failures []error
-	for _, s := range inOrder(d.servers, time.Now()) {
-		c, err := d.connect(ctx, s)
+	for _, s := range servers {
+		c, err := d.connectBy(ctx, s, dialTapped)
 		if err == nil {
 			return c, nil
 		}
@@ -112,39 +136,40 @@ func (d *Directory) reader(ctx context.Context) (*conn, error) {
 	return nil, unavailable("connect", errors.Join(failures...))
 }
 
-// page asks for one page. What comes with an error is not used: it may end
+// onePage asks for one page. What comes with an error is not used: it may end
 // anywhere.
-func (d *Directory) page(ctx context.Context, c *conn, request *ldap.SearchRequest) (*ldap.SearchResult, error) {
-	ctx, cancel := d.operation(ctx)
+func (r *Reader) onePage(ctx context.Context, request *ldap.SearchRequest) (*ldap.SearchResult, error) {
+	ctx, cancel := r.directory.operation(ctx)
 	defer cancel()
-	var result *ldap.SearchResult
-	err := c.do(ctx, func(l *ldap.Conn) (err error) {
-		result, err = l.Search(request)
-		return err
+	result := &ldap.SearchResult{}
+	controls, err := r.stream(ctx, request, func(entry *ldap.Entry, _ []ldap.Control) error {
+		if entry != nil {
+			result.Entries = append(result.Entries, entry)
+		}
+		return nil
 	})
+	if err != nil && ctx.Err() != nil && !answered(err) {
+		err = fmt.Errorf("%w: %w", context.Cause(ctx), err)
+	}
 	if ldap.IsErrorAnyOf(err, ldap.LDAPResultSizeLimitExceeded, ldap.LDAPResultAdminLimitExceeded, ldap.LDAPResultTimeLimitExceeded) {
-		return nil, fmt.Errorf("%w: %s: %w", ErrTruncated, c.server.url, unavailable("read a page", err))
+		return nil, fmt.Errorf("%w: %s: %w", ErrTruncated, r.conn.server.url, unavailable("read a page", err))
 	}
 	if err != nil {
 		return nil, unavailable("read a page", err)
 	}
+	result.Controls = controls
 	return result, nil
 }
 
-func (d *Directory) entries(result *ldap.SearchResult, answer *ldap.ControlPaging, attributes []string) Page {
+func (r *Reader) page(result *ldap.SearchResult, answer *ldap.ControlPaging, q Query) Page {
 	page := Page{Entries: make([]Entry, 0, len(result.Entries)), Estimate: int(answer.PagingSize)}
+	if len(q.Bases) > 1 {
+		page.Estimate = 0 // it counts whoever is outside too
+	}
 	for _, found := range result.Entries {
-		entry := Entry{Attributes: make(map[string][]string, len(attributes))}
-		// What fails here is the id: the entry may not be seen whole.
-		if a, err := d.known().account(found, time.Now()); err == nil {
-			entry.ID = a.id
+		if r.Inside(q, found.DN) {
+			page.Entries = append(page.Entries, r.Entry(found, q.Attributes))
 		}
-		for _, name := range attributes {
-			if values := found.GetEqualFoldAttributeValues(name); len(values) > 0 {
-				entry.Attributes[name] = values
-			}
-		}
-		page.Entries = append(page.Entries, entry)
 	}
 	return page
 }

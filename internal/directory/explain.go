@@ -54,13 +54,15 @@ func explainBind(s *server, policy int, err error) error {
 	a, ok := answerOf(err)
 	switch {
 	case err == nil:
-		return fmt.Errorf("%s: the service account must change its own password first: clear pwdReset, and give it a password policy of its own", s.url)
+		return fmt.Errorf("%s: the service account must change its own password first, for another account has set it: change it as the service account, or clear pwdReset, and give it a password policy of its own without must-change", s.url)
 	case !ok:
 		return explain(s, err)
 	case policy == policyLocked:
 		return fmt.Errorf("%s: the service account is locked: unlock it, and give it a password policy of its own without lockout: %s", s.url, a)
 	case policy == policyExpired:
 		return fmt.Errorf("%s: the password of the service account has expired: set a new one, and give it a password policy of its own without expiry: %s", s.url, a)
+	case a.code == ldap.LDAPResultInvalidCredentials && stateInBind(a.text) != "":
+		return fmt.Errorf("%s: the service account %s: %s", s.url, stateInBind(a.text), a)
 	case a.code == ldap.LDAPResultInvalidCredentials:
 		return fmt.Errorf("%s does not accept bind_dn with this password: check bind_dn and bind_password_file: %s", s.url, a)
 	default:

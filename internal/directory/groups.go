@@ -25,7 +25,13 @@ var errTooManyGroups = errors.New("the person is in too many groups")
 // that name the person, and up to group_depth those that name such a group. An
 // answer that is not whole is an error, because a protected group may be in
 // what is missing.
+//
+// Where the flavor knows groups by itself, group_filter and group_depth are not
+// asked.
 func (d *Directory) Groups(ctx context.Context, p *Person) ([]string, error) {
+	if reader, ok := d.known().(memberReader); ok {
+		return d.memberships(ctx, reader, p)
+	}
 	var groups []string
 	members := []string{p.DN}
 	for range d.config.GroupDepth {
@@ -50,17 +56,28 @@ func (d *Directory) Groups(ctx context.Context, p *Person) ([]string, error) {
 	return groups, nil
 }
 
+func (d *Directory) memberships(ctx context.Context, reader memberReader, p *Person) ([]string, error) {
+	s, err := d.serverOf(ctx, p.server)
+	if err != nil {
+		return nil, err
+	}
+	var found []string
+	err = d.on(ctx, s, func(ctx context.Context, c *conn) error {
+		found, err = reader.memberships(ctx, c, p)
+		return err
+	})
+	if err != nil {
+		return nil, unavailable("search for groups", err)
+	}
+	for i, dn := range found {
+		found[i] = NormalDN(dn)
+	}
+	return found, nil
+}
+
 // groupsOf returns the groups that name one of the members.
 func (d *Directory) groupsOf(ctx context.Context, members []string) ([]string, error) {
-	var filter strings.Builder
-	for _, dn := range members {
-		filter.WriteString(strings.ReplaceAll(d.config.GroupFilter, "{dn}", ldap.EscapeFilter(dn)))
-	}
-	whole := filter.String()
-	if len(members) > 1 {
-		whole = "(|" + whole + ")"
-	}
-	entries, _, err := d.search(ctx, d.subtree(d.config.GroupBaseDN, whole, maxGroups, noAttributes))
+	entries, _, err := d.search(ctx, d.subtree(d.config.GroupBaseDN, memberFilter(d.config.GroupFilter, members), maxGroups, noAttributes))
 	if err != nil {
 		return nil, unavailable("search for groups", err)
 	}
@@ -69,4 +86,16 @@ func (d *Directory) groupsOf(ctx context.Context, members []string) ([]string, e
 		found = append(found, entry.DN)
 	}
 	return found, nil
+}
+
+// memberFilter puts the names of members into a group_filter, as values.
+func memberFilter(groupFilter string, members []string) string {
+	var filter strings.Builder
+	for _, dn := range members {
+		filter.WriteString(strings.ReplaceAll(groupFilter, "{dn}", ldap.EscapeFilter(dn)))
+	}
+	if len(members) > 1 {
+		return "(|" + filter.String() + ")"
+	}
+	return filter.String()
 }

@@ -1,10 +1,12 @@
 package directory
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"strings"
 	"sync"
 	"time"
@@ -18,17 +20,23 @@ type Directory struct {
 	logger  *slog.Logger
 	trust   *trust
 	secrets *credentials
-	servers []*server
+	servers *roster
 	pool    *pool
+	tasks   *background
 
 	mu sync.Mutex
-	// flavor is nil until the configuration or the first server named it.
+	// flavor is nil until the first server was asked.
 	flavor flavor
 }
 
 // Open checks the section and makes the directory ready. It connects with the
 // first call only; [Directory.Check] tells whether that works.
 func Open(c Config, logger *slog.Logger) (*Directory, error) {
+	return OpenWith(c, net.DefaultResolver, logger)
+}
+
+// OpenWith is Open with a resolver for servers that DNS names.
+func OpenWith(c Config, resolver Resolver, logger *slog.Logger) (*Directory, error) {
 	if strings.TrimSpace(c.BindPassword.Reveal()) == "" {
 		return nil, fmt.Errorf("directory %q: bind_password_file: the password of the service account is empty", c.Name)
 	}
@@ -42,13 +50,11 @@ func Open(c Config, logger *slog.Logger) (*Directory, error) {
 	if err := checkFilters(c); err != nil {
 		return nil, fmt.Errorf("directory %q: %w", c.Name, err)
 	}
-	d := &Directory{config: c, logger: logger.With("directory", c.Name)}
+	d := &Directory{config: c, logger: logger.With("directory", c.Name), tasks: newBackground()}
 	if c.Flavor != "" {
-		pinned, err := flavorNamed(c.Flavor)
-		if err != nil {
+		if _, err := flavorNamed(c.Flavor); err != nil {
 			return nil, fmt.Errorf("directory %q: %w", c.Name, err)
 		}
-		d.flavor = pinned
 	}
 	if d.config.GroupBaseDN == "" {
 		d.config.GroupBaseDN = c.BaseDN
@@ -58,12 +64,8 @@ func Open(c Config, logger *slog.Logger) (*Directory, error) {
 		return nil, fmt.Errorf("directory %q: %w", c.Name, err)
 	}
 	d.secrets = newCredentials(c, d.logger)
-	for _, url := range c.Servers {
-		s, err := newServer(url)
-		if err != nil {
-			return nil, fmt.Errorf("directory %q: servers: %w", c.Name, err)
-		}
-		d.servers = append(d.servers, s)
+	if d.servers, err = newRoster(c, resolver, d.tasks, d.logger); err != nil {
+		return nil, fmt.Errorf("directory %q: servers: %w", c.Name, err)
 	}
 	d.pool = newPool(c.Connections, c.OperationTimeout.Std(), d.connect)
 	return d, nil
@@ -72,28 +74,49 @@ func Open(c Config, logger *slog.Logger) (*Directory, error) {
 // checkFilters refuses what Config.Faults cannot see: a user_filter has to hold
 // for everyone too, with * for the login, and names must be attribute names.
 func checkFilters(c Config) error {
-	if !isAttributeName(c.LoginAttribute) {
+	if c.LoginAttribute != "" && !isAttributeName(c.LoginAttribute) {
 		return errors.New("login_attribute: not the name of an attribute")
 	}
 	if strings.TrimSpace(c.BaseDN) == "" || strings.TrimSpace(c.BindDN) == "" {
 		return errors.New("base_dn, bind_dn: must not be blank")
 	}
-	if _, err := ldap.CompileFilter(anyLogin(c.UserFilter)); err != nil {
+	if _, err := ldap.CompileFilter(anyLogin(c.UserFilter)); c.UserFilter != "" && err != nil {
 		return errors.New("user_filter: must be a filter with * in the place of {login} too")
 	}
 	return nil
 }
 
 // Close ends all connections. Calls afterwards fail.
-func (d *Directory) Close() { d.pool.close() }
+func (d *Directory) Close() {
+	d.tasks.close()
+	d.pool.close()
+}
 
 // Name is the name of the section.
 func (d *Directory) Name() string { return d.config.Name }
 
 // connect opens a connection that is bound as the service account.
 func (d *Directory) connect(ctx context.Context, s *server) (*conn, error) {
+	return d.connectBy(ctx, s, dial)
+}
+
+func (d *Directory) connectBy(ctx context.Context, s *server, by dialer) (*conn, error) {
+	c, err := d.reachBy(ctx, s, by)
+	if err != nil {
+		return nil, err
+	}
+	s.back()
+	return c, nil
+}
+
+// reach is connect without the verdict that the server is back.
+func (d *Directory) reach(ctx context.Context, s *server) (*conn, error) {
+	return d.reachBy(ctx, s, dial)
+}
+
+func (d *Directory) reachBy(ctx context.Context, s *server, by dialer) (*conn, error) {
 	if d.secrets.refresh() {
-		for _, s := range d.servers {
+		for _, s := range d.servers.known() {
 			s.forgive()
 		}
 	}
@@ -102,7 +125,7 @@ func (d *Directory) connect(ctx context.Context, s *server) (*conn, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, d.config.ConnectTimeout.Std())
 	defer cancel()
-	c, err := dial(ctx, s, d.trust.config())
+	c, err := by(ctx, s, d.trust.config())
 	if err != nil {
 		s.away(time.Now())
 		return nil, fmt.Errorf("%w: %w", ErrUnavailable, explain(s, err))
@@ -112,7 +135,6 @@ func (d *Directory) connect(ctx context.Context, s *server) (*conn, error) {
 		c.close()
 		return nil, err
 	}
-	s.back()
 	return c, nil
 }
 
@@ -169,23 +191,57 @@ func (d *Directory) bindFailed(s *server, policy int, cause error) error {
 	return err
 }
 
-// learnFlavor asks the root DSE once in the life of the directory.
+// learnFlavor asks each server about itself until it was away, and learns once in
+// the life of the directory which kind it is.
 func (d *Directory) learnFlavor(ctx context.Context, c *conn) error {
+	var err error
+	if c.root = c.server.said(); c.root == nil {
+		if c.root, err = rootDSE(ctx, c); err != nil {
+			return err
+		}
+		c.server.says(c.root)
+	}
 	if d.known() != nil {
 		return nil
 	}
-	root, err := rootDSE(ctx, c)
-	if err != nil {
-		return err
+	var found flavor
+	if d.config.Flavor != "" {
+		found, err = flavorNamed(d.config.Flavor)
+	} else {
+		found, err = flavorOf(c.root)
 	}
-	found, err := flavorOf(root)
 	if err != nil {
 		return fmt.Errorf("%w: %s: %w", ErrUnavailable, c.server.url, err)
 	}
+	if f, ok := found.(configurable); ok {
+		found = f.configure(d.config)
+	}
+	if l, ok := found.(learner); ok {
+		if found, err = l.learn(ctx, c); err != nil {
+			return unavailable("ask the directory about itself", err)
+		}
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.flavor = found
+	if d.flavor == nil {
+		d.flavor = found
+	}
 	return nil
+}
+
+// userFilter finds people, by the configuration or else by the flavor.
+func (d *Directory) userFilter(f flavor) string {
+	return cmp.Or(d.config.UserFilter, f.defaults().userFilter)
+}
+
+// loginAttribute holds the login.
+func (d *Directory) loginAttribute(f flavor) string {
+	return cmp.Or(d.config.LoginAttribute, f.defaults().loginAttribute)
+}
+
+// defaultPolicyDN is the policy of people whose entry names none.
+func (d *Directory) defaultPolicyDN(f flavor) string {
+	return cmp.Or(d.config.DefaultPolicyDN, f.defaults().defaultPolicyDN)
 }
 
 func (d *Directory) known() flavor {

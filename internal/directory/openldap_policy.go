@@ -2,6 +2,7 @@ package directory
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -30,8 +31,8 @@ func (openLDAP) policy(entry *ldap.Entry, changeStamp string, now time.Time) (*P
 	}
 	p := &PasswordPolicy{
 		History:         numbers["pwdInHistory"],
-		MinAge:          time.Duration(numbers["pwdMinAge"]) * time.Second,
-		LockoutDuration: time.Duration(numbers["pwdLockoutDuration"]) * time.Second,
+		MinAge:          seconds(numbers["pwdMinAge"]),
+		LockoutDuration: seconds(numbers["pwdLockoutDuration"]),
 		SafeModify:      isTrue(entry, "pwdSafeModify"),
 		MustChange:      isTrue(entry, "pwdMustChange"),
 	}
@@ -39,12 +40,35 @@ func (openLDAP) policy(entry *ldap.Entry, changeStamp string, now time.Time) (*P
 		p.MinLength, p.MaxLength = numbers["pwdMinLength"], numbers["pwdMaxLength"]
 		p.QualityChecked = isTrue(entry, "pwdUseCheckModule") || entry.GetEqualFoldAttributeValue("pwdCheckModule") != ""
 	}
-	if changed, err := generalizedTime(changeStamp); err == nil && p.MinAge > 0 {
-		if at := changed.Add(p.MinAge); at.After(now) {
-			p.ChangeableAt = at
-		}
-	}
+	p.waitFrom(changeStamp, now)
 	return p, nil
+}
+
+// waitFrom reckons when a minimum age is over.
+func (p *PasswordPolicy) waitFrom(changeStamp string, now time.Time) {
+	if changed, err := generalizedTime(changeStamp); err == nil && p.MinAge > 0 {
+		p.waitUntil(changed.Add(p.MinAge), now)
+	}
+}
+
+func (p *PasswordPolicy) waitUntil(at, now time.Time) {
+	if p.MinAge > 0 {
+		p.ChangeableAt = stillToCome(at, now)
+	}
+}
+
+// stillToCome is a time that lies ahead, or zero.
+func stillToCome(at, now time.Time) time.Time {
+	const lastYear = 9999 // of RFC 3339; nobody waits that long
+	if at.After(now) && at.Year() <= lastYear {
+		return at
+	}
+	return time.Time{}
+}
+
+// seconds is a span of time, the longest that there is for one that is longer.
+func seconds(n int) time.Duration {
+	return time.Duration(min(n, math.MaxInt64/int(time.Second))) * time.Second
 }
 
 func isTrue(entry *ldap.Entry, name string) bool {

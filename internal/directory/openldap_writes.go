@@ -23,6 +23,9 @@ func (openLDAP) permissions() []Permission {
 	}
 }
 
+// atOnce: a Password Modify carries nothing else.
+func (openLDAP) atOnce() bool { return false }
+
 func (f openLDAP) requireChange(l *ldap.Conn, dn string, id ID) error {
 	return f.modify(l, dn, id, "", change{operation: MustChange, attribute: pwdReset, kind: "replace", values: []string{"TRUE"}})
 }

@@ -13,9 +13,10 @@ import (
 // value is read by nobody.
 var errGenerated = errors.New("the directory answered with a password of its own making")
 
-// modifyPassword sends Password Modify. go-ldap's own PasswordModify carries no
-// controls, and without the control slapd gives no reasons.
-func modifyPassword(l *ldap.Conn, dn, password string) error {
+// modifyPassword sends Password Modify, without the old password where it is
+// empty. go-ldap's own PasswordModify carries no controls, and without the control
+// slapd gives no reasons.
+func modifyPassword(l *ldap.Conn, dn, old, password string) error {
 	if dn == "" || password == "" {
 		// Without a userIdentity the server changes our own password, without a
 		// password it makes one up (RFC 3062 §2).
@@ -23,7 +24,7 @@ func modifyPassword(l *ldap.Conn, dn, password string) error {
 	}
 	response, err := l.Extended(&ldap.ExtendedRequest{
 		Name:     passwordModifyOID,
-		Value:    encodePasswordModify(dn, password),
+		Value:    encodePasswordModify(dn, old, password),
 		Controls: []ldap.Control{ldap.NewControlBeheraPasswordPolicy()},
 	})
 	if err != nil {
@@ -36,10 +37,13 @@ func modifyPassword(l *ldap.Conn, dn, password string) error {
 }
 
 // encodePasswordModify builds PasswdModifyRequestValue: SEQUENCE { userIdentity
-// [0], newPasswd [2] }.
-func encodePasswordModify(dn, password string) *ber.Packet {
+// [0], oldPasswd [1] OPTIONAL, newPasswd [2] }.
+func encodePasswordModify(dn, old, password string) *ber.Packet {
 	value := ber.NewSequence("PasswdModifyRequestValue")
 	value.AppendChild(ber.NewString(ber.ClassContext, ber.TypePrimitive, 0, dn, "userIdentity"))
+	if old != "" {
+		value.AppendChild(ber.NewString(ber.ClassContext, ber.TypePrimitive, 1, old, "oldPasswd"))
+	}
 	value.AppendChild(ber.NewString(ber.ClassContext, ber.TypePrimitive, 2, password, "newPasswd"))
 	return value
 }
@@ -53,6 +57,26 @@ func generated(value *ber.Packet) bool {
 	}
 	sequence, err := ber.DecodePacketErr([]byte(content))
 	return err != nil || sequence == nil || len(sequence.Children) > 0
+}
+
+// signInByPolicy reads the answer to a bind of a directory that tells by the
+// password policy control what it makes of a right password.
+func signInByPolicy(policy int, err error) signIn {
+	a, ok := answerOf(err)
+	switch {
+	case err == nil && policy == policyChangeAfterReset:
+		return signInMustChange
+	case err == nil:
+		return signInRight
+	case !ok || a.code != ldap.LDAPResultInvalidCredentials:
+		return signInUnclear
+	case policy == policyExpired:
+		return signInExpired
+	case policy == noPolicyError:
+		return signInWrong
+	default:
+		return signInUnclear
+	}
 }
 
 // errSafeModify is for operators.
@@ -83,10 +107,25 @@ func judge(err error, password string) error {
 	case ldap.LDAPResultNoSuchObject:
 		return fmt.Errorf("%w: %s", ErrNotFound, a)
 	default:
-		// Busy, unavailable, unwilling, other, referrals (never followed) and
-		// whatever else: the server did nothing.
+		if a.refusesWrites() {
+			return fmt.Errorf("%w: %s", ErrReadOnly, a)
+		}
+		// Busy, unavailable, other and whatever else: the server did nothing.
 		return fmt.Errorf("%w: %s", ErrUnavailable, a)
 	}
+}
+
+// unverifiedText is what slapd says where the old password of a request is not the
+// one in force. Without it, it would say that it takes no writes.
+const unverifiedText = "unwilling to verify old password"
+
+// judgeProof is judge for a request with an old password: another change may have
+// come since it was proved.
+func judgeProof(err error, password string) error {
+	if a, ok := answerOf(err); ok && (a.code == ldap.LDAPResultInvalidCredentials || a.text == unverifiedText) {
+		return fmt.Errorf("%w: %s", ErrWrongPassword, a)
+	}
+	return judge(err, password)
 }
 
 func judgeRefusal(a answer) error {

@@ -1,7 +1,9 @@
 package directory
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -24,11 +26,21 @@ func (d *Directory) Find(ctx context.Context, login string) (*Person, error) {
 	if err != nil {
 		return nil, err
 	}
-	return d.one(ctx, f, strings.ReplaceAll(d.config.UserFilter, "{login}", ldap.EscapeFilter(login)))
+	filter, ours := f.filter(d.userFilter(f), login)
+	if !ours {
+		return nil, ErrNotFound
+	}
+	return d.one(ctx, f, toRead, filter)
 }
 
-// Read returns the person with an id. Who is no longer below base_dn or no
-// longer matches user_filter is [ErrNotFound].
+// loginFilter puts a login into a user_filter, as a value (RFC 4515 §3).
+func loginFilter(filter, login string) string {
+	return strings.ReplaceAll(filter, "{login}", ldap.EscapeFilter(login))
+}
+
+// Read returns the person with an id, from a server that takes writes where one
+// is known, since what is written next is weighed by what was read. Who is no longer below base_dn or no longer matches user_filter is
+// [ErrNotFound].
 func (d *Directory) Read(ctx context.Context, id ID) (*Person, error) {
 	f, err := d.kindOfServer(ctx)
 	if err != nil {
@@ -38,7 +50,7 @@ func (d *Directory) Read(ctx context.Context, id ID) (*Person, error) {
 	if err != nil {
 		return nil, err
 	}
-	return d.one(ctx, f, "(&"+filter+anyLogin(d.config.UserFilter)+")")
+	return d.one(ctx, f, toWrite, "(&"+filter+anyLogin(d.userFilter(f))+")")
 }
 
 // anyLogin makes a user_filter match everyone in its scope. Asterisks in a row
@@ -56,10 +68,9 @@ func isLogin(login string) bool {
 }
 
 // one returns the only person that a filter finds.
-func (d *Directory) one(ctx context.Context, f flavor, filter string) (*Person, error) {
+func (d *Directory) one(ctx context.Context, f flavor, u use, filter string) (*Person, error) {
 	const enoughToTell = 2
-	attributes := append(f.accountAttributes(), d.config.LoginAttribute, "displayName", "cn", "mail")
-	entries, s, err := d.search(ctx, d.subtree(d.config.BaseDN, filter, enoughToTell, attributes...))
+	entries, s, err := d.searchFor(ctx, u, d.subtree(d.config.BaseDN, filter, enoughToTell, d.personAttributes(f)...))
 	tooMany := ldap.IsErrorWithCode(err, ldap.LDAPResultSizeLimitExceeded)
 	if err != nil && !tooMany {
 		return nil, unavailable("search for a person", err)
@@ -75,34 +86,61 @@ func (d *Directory) one(ctx context.Context, f flavor, filter string) (*Person, 
 	if err != nil {
 		return nil, err
 	}
+	if err := d.weigh(ctx, f, s, p); err != nil {
+		return nil, err
+	}
 	return p, d.weighLock(ctx, p)
 }
 
+// weigh asks the server that showed a person whether the account is privileged,
+// where the flavor tells that by groups.
+func (d *Directory) weigh(ctx context.Context, f flavor, s *server, p *Person) error {
+	reader, ok := f.(memberReader)
+	if !ok {
+		return nil
+	}
+	return d.on(ctx, s, func(ctx context.Context, c *conn) error { return reader.weigh(ctx, c, p) })
+}
+
+// person reads an entry, and warns of one that cannot be used.
 func (d *Directory) person(f flavor, entry *ldap.Entry, s *server) (*Person, error) {
+	p, err := d.personOf(f, entry, s)
+	if errors.Is(err, errNoLogin) {
+		d.logger.Warn("an entry has no value in login_attribute and is passed over", "id", p.ID.String())
+		return nil, ErrNotFound
+	}
+	return p, err
+}
+
+var errNoLogin = errors.New("no login")
+
+func (d *Directory) personOf(f flavor, entry *ldap.Entry, s *server) (*Person, error) {
 	a, err := f.account(entry, time.Now())
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
 	p := &Person{
-		ID:          a.id,
-		DN:          entry.DN,
-		Login:       entry.GetEqualFoldAttributeValue(d.config.LoginAttribute),
-		DisplayName: entry.GetEqualFoldAttributeValue("displayName"),
-		Mail:        entry.GetEqualFoldAttributeValue("mail"),
-		State:       a.state,
-		ChangeStamp: a.changeStamp,
-		policyDN:    a.policyDN,
-		server:      s.url,
-		lock:        a.lock,
-		lockedAt:    a.lockedAt,
-		mustChange:  a.mustChange,
+		ID:             a.id,
+		DN:             entry.DN,
+		Login:          entry.GetEqualFoldAttributeValue(d.loginAttribute(f)),
+		DisplayName:    entry.GetEqualFoldAttributeValue("displayName"),
+		Mail:           entry.GetEqualFoldAttributeValue("mail"),
+		State:          a.state,
+		ChangeStamp:    a.changeStamp,
+		Privileged:     a.privileged,
+		policyDN:       a.policyDN,
+		domainPolicyDN: a.domainPolicyDN,
+		server:         s.url,
+		lock:           a.lock,
+		lockedAt:       a.lockedAt,
+		mustChange:     a.mustChange,
+		changeableAt:   a.changeableAt,
 	}
 	if p.DisplayName == "" {
 		p.DisplayName = entry.GetEqualFoldAttributeValue("cn")
 	}
 	if p.Login == "" || p.DN == "" {
-		d.logger.Warn("an entry has no value in login_attribute and is passed over", "id", p.ID.String())
-		return nil, ErrNotFound
+		return p, errNoLogin
 	}
 	return p, nil
 }
@@ -110,28 +148,47 @@ func (d *Directory) person(f flavor, entry *ldap.Entry, s *server) (*Person, err
 // Policy returns the password policy that applies to the person: the one that
 // the entry names, else default_policy_dn, else one without rules.
 func (d *Directory) Policy(ctx context.Context, p *Person) (*PasswordPolicy, error) {
-	dn := p.policyDN
-	if dn == "" {
-		dn = d.config.DefaultPolicyDN
-	}
-	if dn == "" {
-		return &PasswordPolicy{}, nil
-	}
 	f, err := d.kindOfServer(ctx)
 	if err != nil {
 		return nil, err
 	}
-	entries, _, err := d.search(ctx, d.entry(dn, "(objectClass=*)", f.policyAttributes()...))
-	if ldap.IsErrorAnyOf(err, ldap.LDAPResultNoSuchObject, ldap.LDAPResultInsufficientAccessRights) || err == nil && len(entries) == 0 {
-		d.logger.Warn("the password policy that applies cannot be read, so its rules are not shown: give the service account read access to it")
-		return &PasswordPolicy{}, nil
+	policy, err := d.readPolicy(ctx, f, p, cmp.Or(p.policyDN, d.defaultPolicyDN(f), p.domainPolicyDN))
+	if err == nil && policy == nil && p.domainPolicyDN != "" {
+		if policy, err = d.readPolicy(ctx, f, p, p.domainPolicyDN); policy != nil {
+			policy.QualityChecked = true // by rules that cannot be read
+		}
 	}
-	if err != nil {
-		return nil, unavailable("read the password policy", err)
-	}
-	policy, err := f.policy(entries[0], p.ChangeStamp, time.Now())
-	if err == nil && d.strategy() == FlagFirst {
+	switch {
+	case err != nil:
+		return nil, err
+	case policy == nil:
+		return &PasswordPolicy{QualityChecked: p.domainPolicyDN != ""}, nil
+	case d.strategy() == FlagFirst:
 		policy.ChangeableAt = time.Time{}
+	case !p.changeableAt.IsZero():
+		policy.waitUntil(p.changeableAt, time.Now())
 	}
-	return policy, err
+	return policy, nil
+}
+
+// readPolicy returns nil where there is no such entry, or none to be seen.
+func (d *Directory) readPolicy(ctx context.Context, f flavor, p *Person, dn string) (*PasswordPolicy, error) {
+	if dn == "" {
+		return nil, nil
+	}
+	entries, _, err := d.search(ctx, d.entry(dn, "(objectClass=*)", f.policyAttributes()...))
+	var policy *PasswordPolicy
+	switch {
+	case ldap.IsErrorAnyOf(err, ldap.LDAPResultNoSuchObject, ldap.LDAPResultInsufficientAccessRights):
+	case err != nil:
+		return nil, unavailable("read the password policy", err)
+	case len(entries) == 1:
+		if policy, err = f.policy(entries[0], p.ChangeStamp, time.Now()); err != nil {
+			return nil, err
+		}
+	}
+	if policy == nil {
+		d.logger.Warn("the password policy that applies cannot be read, so its rules are not shown: give the service account read access to it")
+	}
+	return policy, nil
 }

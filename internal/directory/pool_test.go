@@ -69,9 +69,7 @@ func TestF09_RestartIsNotNoticed(t *testing.T) {
 func TestF09_HalfOpenConnection(t *testing.T) {
 	t.Parallel()
 	s := testenv.NewSlapd(t)
-	proxy := testenv.NewLDAPProxy(t, s, nil)
-	c := configFor(s)
-	c.Servers = []string{proxy.LDAPSURL}
+	proxy, c := proxied(t, s)
 	c.OperationTimeout = setting.Duration(300 * time.Millisecond)
 	d := open(t, c)
 	alice := find(t, d, "alice")
@@ -93,12 +91,10 @@ func TestF09_HalfOpenConnection(t *testing.T) {
 	wantPassword(t, s, "alice", second, testenv.FirstPassword)
 }
 
-func TestPoolIsBounded(t *testing.T) {
+func TestF08_ThePoolIsBounded(t *testing.T) {
 	t.Parallel()
 	s := testenv.NewSlapd(t)
-	proxy := testenv.NewLDAPProxy(t, s, nil)
-	c := configFor(s)
-	c.Servers = []string{proxy.LDAPSURL}
+	proxy, c := proxied(t, s)
 	c.Connections = 2
 	c.OperationTimeout = setting.Duration(time.Second)
 	d := open(t, c)
@@ -158,6 +154,59 @@ func TestServersInOrderOfPreference(t *testing.T) {
 		t.Error(err)
 	}
 	wantPassword(t, next, "alice", second, testenv.FirstPassword)
+}
+
+// TestF08_ADirectoryThatHangs takes connections and answers nothing; whoever waits is
+// told long before operation_timeout.
+func TestF08_ADirectoryThatHangs(t *testing.T) {
+	t.Parallel()
+	s := testenv.NewSlapd(t)
+	c := configFor(s)
+	c.ConnectTimeout, c.OperationTimeout = setting.Duration(500*time.Millisecond), setting.Duration(30*time.Second)
+	d := open(t, c)
+	alice := find(t, d, "alice")
+	if err := s.Pause(); err != nil {
+		t.Fatal(err)
+	}
+	begun := time.Now()
+	if _, err := d.Read(t.Context(), alice.ID); !errors.Is(err, directory.ErrUnavailable) {
+		t.Errorf("got %v", err)
+	}
+	if took := time.Since(begun); took > 10*time.Second {
+		t.Errorf("took %s", took)
+	}
+	if err := s.Continue(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.Read(t.Context(), alice.ID); err != nil {
+		t.Errorf("afterwards: %v", err)
+	}
+}
+
+// TestF08_ASlowDirectory answers later than connect_timeout and is not given up.
+func TestF08_ASlowDirectory(t *testing.T) {
+	t.Parallel()
+	s := testenv.NewSlapd(t)
+	proxy, c := proxied(t, s)
+	c.ConnectTimeout, c.OperationTimeout = setting.Duration(2*time.Second), setting.Duration(30*time.Second)
+	d := open(t, c)
+	alice := find(t, d, "alice")
+	proxy.OnRequest(func(m testenv.LDAPMessage) testenv.LDAPAction {
+		const searchRequest = 3
+		if m.Op != searchRequest {
+			return testenv.LDAPAction{}
+		}
+		late := make(chan struct{})
+		time.AfterFunc(3*time.Second, func() { close(late) })
+		return testenv.LDAPAction{Wait: late}
+	})
+	if p, err := d.Read(t.Context(), alice.ID); err != nil || p.ID != alice.ID {
+		t.Errorf("a person: %v", err)
+	}
+	before := proxy.Connections()
+	if _, err := d.Groups(t.Context(), alice); err != nil || proxy.Connections() != before {
+		t.Errorf("groups: %v, %d more connections", err, proxy.Connections()-before)
+	}
 }
 
 func writeBoth(t *testing.T, to string, from ...string) {

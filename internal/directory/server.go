@@ -3,9 +3,10 @@ package directory
 import (
 	"net"
 	"net/url"
-	"slices"
 	"sync"
 	"time"
+
+	"github.com/go-ldap/ldap/v3"
 )
 
 // server is one address of the directory and what is known of its health.
@@ -16,8 +17,17 @@ type server struct {
 	startTLS bool
 
 	mu sync.Mutex
-	// restUntil: the server was away; others are asked first.
+	// root is what the server said of itself; nil when it was away since.
+	root *ldap.Entry
+	// gone: the server was away and has not answered since; others are asked
+	// first. From restUntil on it is probed, by one at a time.
+	gone      bool
 	restUntil time.Time
+	probing   bool
+	// copyUntil: the server refused a write for being a copy. controller: it says
+	// itself that it is read-only.
+	copyUntil  time.Time
+	controller bool
 	// refusedUntil: the server refused the service account; it is not asked, so
 	// that our tries do not lock that account.
 	refusedUntil time.Time
@@ -50,14 +60,61 @@ func newServer(text string) (*server, error) {
 func (s *server) away(now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.restUntil = now.Add(restTime)
+	s.gone, s.restUntil = true, now.Add(restTime)
+	s.root = nil
+}
+
+func (s *server) said() *ldap.Entry {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.root
+}
+
+func (s *server) says(root *ldap.Entry) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.root, s.controller = root, isReadOnly(root)
 }
 
 // back notes that the server answered.
 func (s *server) back() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.restUntil, s.refusedUntil, s.refusal = time.Time{}, time.Time{}, nil
+	s.gone, s.restUntil, s.refusedUntil, s.refusal = false, time.Time{}, time.Time{}, nil
+}
+
+// dueToProbe reports whether it is time to look if the server is back, and notes
+// that it is done; probed must follow.
+func (s *server) dueToProbe(now time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.gone || s.probing || now.Before(s.restUntil) {
+		return false
+	}
+	s.probing = true
+	return true
+}
+
+func (s *server) probed() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.probing = false
+}
+
+// takesNoWrites notes that the server is a copy, and reports whether that is
+// news.
+func (s *server) takesNoWrites(now time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	news := !now.Before(s.copyUntil)
+	s.copyUntil = now.Add(readOnlyTime)
+	return news
+}
+
+func (s *server) readOnly(now time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.controller || now.Before(s.copyUntil)
 }
 
 // refused notes that the service account was refused.
@@ -99,19 +156,5 @@ func (s *server) standing(now time.Time) error {
 func (s *server) resting(now time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return now.Before(s.restUntil) || now.Before(s.refusedUntil)
-}
-
-// inOrder returns the servers as configured, but those that were away a moment
-// ago last.
-func inOrder(servers []*server, now time.Time) []*server {
-	var first, last []*server
-	for _, s := range servers {
-		if s.resting(now) {
-			last = append(last, s)
-		} else {
-			first = append(first, s)
-		}
-	}
-	return slices.Concat(first, last)
+	return s.gone || now.Before(s.refusedUntil)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -15,9 +16,7 @@ import (
 func TestF03_ReplyLost(t *testing.T) {
 	t.Parallel()
 	s := testenv.NewSlapd(t)
-	proxy := testenv.NewLDAPProxy(t, s, nil)
-	c := configFor(s)
-	c.Servers = []string{proxy.LDAPSURL}
+	proxy, c := proxied(t, s)
 	d := open(t, c)
 	for name, action := range map[string]testenv.LDAPAction{"alice": {Swallow: true}, "bob": {Drop: true}} {
 		person := find(t, d, name)
@@ -35,10 +34,10 @@ func TestF03_ReplyLost(t *testing.T) {
 			t.Fatalf("%s: got %v, want unknown", name, err)
 		}
 		proxy.OnResponse(nil)
-		for _, password := range []string{second, ""} {
+		for password, want := range map[string]directory.Settlement{second: directory.Written, "": directory.Changed} {
 			got, err := d.Settle(t.Context(), attempt(person), password)
-			if got != directory.Written || err != nil {
-				t.Errorf("%s settled as %v, %v", name, got, err)
+			if got != want || err != nil {
+				t.Errorf("%s settled as %v, %v, want %v", name, got, err, want)
 			}
 		}
 		wantPassword(t, s, name, second, testenv.FirstPassword)
@@ -49,9 +48,7 @@ func TestF03_ReplyLost(t *testing.T) {
 func TestF03_RequestLost(t *testing.T) {
 	t.Parallel()
 	s := testenv.NewSlapd(t)
-	proxy := testenv.NewLDAPProxy(t, s, nil)
-	c := configFor(s)
-	c.Servers = []string{proxy.LDAPSURL}
+	proxy, c := proxied(t, s)
 	d := open(t, c)
 	alice := find(t, d, "alice")
 	proxy.OnRequest(func(m testenv.LDAPMessage) testenv.LDAPAction {
@@ -76,9 +73,7 @@ func TestF03_RequestLost(t *testing.T) {
 func TestF03_LateWrite(t *testing.T) {
 	t.Parallel()
 	s := testenv.NewSlapd(t)
-	proxy := testenv.NewLDAPProxy(t, s, nil)
-	c := configFor(s)
-	c.Servers = []string{proxy.LDAPSURL}
+	proxy, c := proxied(t, s)
 	d := open(t, c)
 	alice := find(t, d, "alice")
 	// How long after the first look the write goes on.
@@ -112,12 +107,10 @@ func TestF03_LateWrite(t *testing.T) {
 	wantPassword(t, s, "alice", second, testenv.FirstPassword)
 }
 
-func TestServerPausedDuringTheWrite(t *testing.T) {
+func TestF08_PausedDuringTheWrite(t *testing.T) {
 	t.Parallel()
 	s := testenv.NewSlapd(t)
-	proxy := testenv.NewLDAPProxy(t, s, nil)
-	c := configFor(s)
-	c.Servers = []string{proxy.LDAPSURL}
+	proxy, c := proxied(t, s)
 	d := open(t, c)
 	alice := find(t, d, "alice")
 	proxy.OnRequest(func(m testenv.LDAPMessage) testenv.LDAPAction {
@@ -154,7 +147,7 @@ func TestServerPausedDuringTheWrite(t *testing.T) {
 	wantPassword(t, s, "alice", second, testenv.FirstPassword)
 }
 
-func TestSettleWithAnAmbiguousAnswer(t *testing.T) {
+func TestF04_TheBindTellsNothing(t *testing.T) {
 	t.Parallel()
 	s := testenv.NewSlapd(t)
 	d := open(t, configFor(s))
@@ -167,23 +160,94 @@ func TestSettleWithAnAmbiguousAnswer(t *testing.T) {
 			t.Fatal("bound with a wrong password")
 		}
 	}
-	if got, err := d.Settle(t.Context(), attempt(alice), second); got != directory.Written || err != nil {
+	if got, err := d.Settle(t.Context(), attempt(alice), second); got != directory.Changed || err != nil {
 		t.Errorf("a locked account settled as %v, %v", got, err)
 	}
-	// Somebody else's change: neither written nor not.
+	// Nobody is bound for an empty password.
 	if err := d.SetPassword(t.Context(), bob, "other-Password-3"); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := d.Settle(t.Context(), attempt(bob), second); got != directory.Undecided || err != nil {
-		t.Errorf("another's change settled as %v, %v", got, err)
-	}
-	// Nobody is bound for an empty password.
-	if got, err := d.Settle(t.Context(), attempt(bob), "  "); got != directory.Written || err != nil {
+	if got, err := d.Settle(t.Context(), attempt(bob), "  "); got != directory.Changed || err != nil {
 		t.Errorf("by stamp settled as %v, %v", got, err)
 	}
 	service := attempt(alice)
 	service.Server = "ldaps://elsewhere.example.test"
 	if got, err := d.Settle(t.Context(), service, second); got != directory.Undecided || !errors.Is(err, directory.ErrUnavailable) {
 		t.Errorf("another server: %v, %v", got, err)
+	}
+}
+
+// TestOverwritten: somebody else changed the password, before the write that was
+// lost or after the one that was made.
+func TestOverwritten(t *testing.T) {
+	t.Parallel()
+	s := testenv.NewSlapd(t)
+	d := open(t, configFor(s))
+	alice := find(t, d, "alice")
+	helpdesk(t, s, "alice", "helpdesk-Chose-1")
+	a := alice.Attempt()
+	if got, err := d.Settle(t.Context(), a, second); got != directory.Overwritten || err != nil {
+		t.Errorf("with the password settled as %v, %v", got, err)
+	}
+	if got, err := d.Settle(t.Context(), a, ""); got != directory.Changed || err != nil {
+		t.Errorf("by the stamp alone settled as %v, %v", got, err)
+	}
+	a.Overwritten = true
+	if got, err := d.Settle(t.Context(), a, ""); got != directory.Overwritten || err != nil {
+		t.Errorf("by the stamp, when more is known, settled as %v, %v", got, err)
+	}
+	wantPassword(t, s, "alice", "helpdesk-Chose-1", second)
+}
+
+// TestLateWriteAfterAnothers: somebody else changes the password, the first look
+// finds that, and then the write is carried out after all.
+func TestLateWriteAfterAnothers(t *testing.T) {
+	t.Parallel()
+	s := testenv.NewSlapd(t)
+	proxy, c := proxied(t, s)
+	d := open(t, c)
+	alice := find(t, d, "alice")
+	helpdesk(t, s, "alice", "helpdesk-Chose-1")
+	var late sync.Once
+	proxy.OnResponse(func(m testenv.LDAPMessage) testenv.LDAPAction {
+		const invalidCredentials = "\x0a\x01\x31"
+		if m.Op == testenv.LDAPBindResponse && strings.Contains(string(m.Bytes), invalidCredentials) {
+			// A stamp has whole seconds, so it must not come in the same one.
+			late.Do(func() { time.AfterFunc(1100*time.Millisecond, func() { helpdesk(t, s, "alice", second) }) })
+		}
+		return testenv.LDAPAction{}
+	})
+	if got, err := d.Settle(t.Context(), alice.Attempt(), second); got != directory.Undecided || err != nil {
+		t.Errorf("first settled as %v, %v", got, err)
+	}
+	if got, err := d.Settle(t.Context(), alice.Attempt(), second); got != directory.Written || err != nil {
+		t.Errorf("then settled as %v, %v", got, err)
+	}
+}
+
+// TestF04_ALockedAccountIsNotTried: the right password is refused there like a wrong
+// one, and each try would count.
+func TestF04_ALockedAccountIsNotTried(t *testing.T) {
+	t.Parallel()
+	s := testenv.NewSlapd(t)
+	d := open(t, configFor(s))
+	alice := find(t, d, "alice")
+	for range 3 {
+		_ = s.Bind(t.Context(), alice.DN, "wrong")
+	}
+	before := strings.Count(slapdLog(t, s), `BIND dn="`+alice.DN)
+	if got, err := d.Settle(t.Context(), alice.Attempt(), second); got != directory.NotWritten || err != nil {
+		t.Errorf("settled as %v, %v", got, err)
+	}
+	if after := strings.Count(slapdLog(t, s), `BIND dn="`+alice.DN); after != before || before == 0 {
+		t.Errorf("%d binds, then %d", before, after)
+	}
+}
+
+// helpdesk changes a password behind our back.
+func helpdesk(t *testing.T, s *testenv.Slapd, uid, password string) {
+	t.Helper()
+	if err := s.Modify(t.Context(), "dn: "+testenv.PersonDN(uid)+"\nchangetype: modify\nreplace: userPassword\nuserPassword: "+password+"\n"); err != nil {
+		t.Error(err)
 	}
 }

@@ -55,6 +55,15 @@ func configFor(s *testenv.Slapd) directory.Config {
 	return c
 }
 
+// proxied is a proxy in front of a slapd, and the configuration that leads through it.
+func proxied(t *testing.T, s *testenv.Slapd) (*testenv.LDAPProxy, directory.Config) {
+	t.Helper()
+	proxy := testenv.NewLDAPProxy(t, s, nil)
+	c := configFor(s)
+	c.Servers = []string{proxy.LDAPSURL}
+	return proxy, c
+}
+
 // open opens a directory and checks at the end that no secret and no name was
 // logged.
 func open(t *testing.T, c directory.Config) *directory.Directory {

@@ -9,10 +9,7 @@ import (
 	"github.com/go-ldap/ldap/v3"
 )
 
-// Strategy is a way to write a password. That the service account sets a
-// temporary password and changes it as the person is no way for OpenLDAP: =w
-// already makes slapd enforce its whole policy on the reset, while a refused
-// second half would leave the person with neither password.
+// Strategy is a way to write a password.
 type Strategy string
 
 const (
@@ -23,6 +20,13 @@ const (
 	// once more. History and length hold all the same. The flag is gone after a
 	// success, and taken back after anything else.
 	FlagFirst Strategy = Strategy(MustChangeFirst)
+	// TemporaryFirst is "temporary-then-change", for servers on which a reset goes
+	// past the history: the service account sets a random password and then
+	// changes it as the person would, which obeys the history. A refusal of the
+	// second half leaves the person with neither password ([UnfinishedError]), and
+	// each reset costs two places of the history. It is no way for OpenLDAP: =w
+	// already makes slapd enforce its whole policy on the reset.
+	TemporaryFirst Strategy = Strategy(TemporaryThenChange)
 )
 
 func (d *Directory) strategy() Strategy { return Strategy(d.config.WriteStrategy) }
@@ -33,6 +37,9 @@ type Result struct {
 	Unlocked bool
 	// AgeWaived: a minimum age stood in the way of a direct write.
 	AgeWaived bool
+	// ChangeDemanded: the directory makes the person change the password at the
+	// next sign-in, although must_change is not set. The log says why.
+	ChangeDemanded bool
 	// Incomplete is nil, or what is missing.
 	Incomplete *IncompleteError
 }
@@ -42,29 +49,41 @@ type Result struct {
 func (d *Directory) write(ctx context.Context, c *conn, p *Person, now account, password string) (Result, error) {
 	attempt := p.Attempt()
 	attempt.ChangeStamp, attempt.Unflagged = now.changeStamp, !now.mustChange
-	err := d.send(ctx, c, p.DN, password)
+	w := passwordWrite{
+		dn: p.DN, id: p.ID, password: password, root: c.root,
+		unlock: d.config.Unlock && now.state == Locked, mustChange: d.config.MustChange,
+	}
+	if t, ok := d.known().(temporaryWriter); ok && d.strategy() == TemporaryFirst && t.forgetsHistory(c.root) {
+		return d.writeInTwo(ctx, c, t, p, attempt, w)
+	}
+	err := d.send(ctx, c, w)
 	waived := false
 	if refused, ok := errors.AsType[*RefusedError](err); ok && slices.Contains(refused.Reasons, TooYoung) && d.strategy() == FlagFirst {
-		waived, err = d.sendWaived(ctx, c, attempt, password, refused)
+		waived, err = d.sendWaived(ctx, c, attempt, w, refused)
 	}
 	if err != nil {
-		return Result{}, err
+		return Result{}, d.reasoned(ctx, p, password, err, false)
 	}
-	return Result{AgeWaived: waived, Incomplete: d.complete(ctx, c, attempt)}, nil
+	result := Result{AgeWaived: waived}
+	if !d.known().atOnce() {
+		result.Incomplete = d.complete(ctx, c, attempt)
+	}
+	result.ChangeDemanded = d.changeDemanded(ctx, c, attempt)
+	return result, nil
 }
 
-// send is the Password Modify itself.
-func (d *Directory) send(ctx context.Context, c *conn, dn, password string) error {
+// send is the one write of the password.
+func (d *Directory) send(ctx context.Context, c *conn, w passwordWrite) error {
 	ctx, cancel := d.operation(ctx)
 	defer cancel()
 	sent := c.raw.written.Load()
-	err := c.do(ctx, func(l *ldap.Conn) error { return d.known().setPassword(l, dn, password) })
+	err := c.do(ctx, func(l *ldap.Conn) error { return d.known().setPassword(l, w) })
 	return d.outcome(c, sent, err)
 }
 
 // sendWaived writes once more what was refused as too young. Whether the age
 // was waived is told for a write that is done.
-func (d *Directory) sendWaived(ctx context.Context, c *conn, a Attempt, password string, refused *RefusedError) (bool, error) {
+func (d *Directory) sendWaived(ctx context.Context, c *conn, a Attempt, w passwordWrite, refused *RefusedError) (bool, error) {
 	ours, err := d.waive(ctx, c, a)
 	switch {
 	case errors.Is(err, ErrNotAllowed):
@@ -77,7 +96,7 @@ func (d *Directory) sendWaived(ctx context.Context, c *conn, a Attempt, password
 		return false, refused
 	}
 	if err == nil {
-		err = d.send(ctx, c, a.DN, password)
+		err = d.send(ctx, c, w)
 	}
 	if _, unknown := errors.AsType[*UnknownError](err); err != nil && !unknown {
 		d.takeBack(ctx, c, a)
@@ -87,10 +106,14 @@ func (d *Directory) sendWaived(ctx context.Context, c *conn, a Attempt, password
 
 // waive sets the flag; ours tells that it is set, or may be.
 func (d *Directory) waive(ctx context.Context, c *conn, a Attempt) (ours bool, err error) {
+	waiver, ok := d.known().(ageWaiver)
+	if !ok {
+		return false, fmt.Errorf("%w: must-change-first is not for this kind of directory", ErrNotAllowed)
+	}
 	opCtx, cancel := d.operation(ctx)
 	defer cancel()
 	err = c.do(opCtx, func(l *ldap.Conn) error {
-		ours, err = d.known().waiveAge(l, a.DN, a.ID)
+		ours, err = waiver.waiveAge(l, a.DN, a.ID)
 		return err
 	})
 	if err == nil || errors.Is(err, ErrNotAllowed) || errors.Is(err, ErrNotFound) || errors.Is(err, ErrUnavailable) {
@@ -102,10 +125,11 @@ func (d *Directory) waive(ctx context.Context, c *conn, a Attempt) (ours bool, e
 
 // takeBack removes the flag, which nobody may be left with.
 func (d *Directory) takeBack(ctx context.Context, c *conn, a Attempt) {
-	if !a.Unflagged {
+	waiver, ok := d.known().(ageWaiver)
+	if !a.Unflagged || !ok {
 		return
 	}
-	err := d.insist(ctx, c, func(l *ldap.Conn) error { return d.known().demandAge(l, a.DN, a.ID, a.ChangeStamp) })
+	err := d.insist(ctx, c, func(l *ldap.Conn) error { return waiver.demandAge(l, a.DN, a.ID, a.ChangeStamp) })
 	if err != nil {
 		d.logger.Error("the must-change flag that was set for a write could not be taken back; it stays until the next change of the password", "id", a.ID.String(), "server", a.Server, "error", err)
 	}
@@ -125,12 +149,35 @@ func (d *Directory) complete(ctx context.Context, c *conn, a Attempt) *Incomplet
 	return incomplete
 }
 
+// changeDemanded looks, where must_change is not set, whether the directory makes
+// the person change the password all the same.
+func (d *Directory) changeDemanded(ctx context.Context, c *conn, a Attempt) bool {
+	demander, ok := d.known().(changeDemander)
+	if !ok || d.config.MustChange {
+		return false
+	}
+	var cause error
+	err := d.insist(ctx, c, func(l *ldap.Conn) (err error) {
+		cause, err = demander.demanded(l, a.DN, a.ID)
+		return err
+	})
+	switch {
+	case err != nil:
+		d.logger.Warn("a password is written; whether the person has to change it at the next sign-in cannot be read", "id", a.ID.String(), "server", a.Server, "error", err)
+	case cause != nil:
+		d.logger.Error("a password is written, but the person has to change it at the next sign-in, although must_change is not set", "id", a.ID.String(), "server", a.Server, "error", cause)
+	}
+	return cause != nil
+}
+
 // completeSettled makes what belongs to a write whose outcome became known.
 func (d *Directory) completeSettled(ctx context.Context, c *conn, a Attempt, p *Person, verdict Settlement) {
 	a.DN = p.DN
 	switch {
-	case verdict == Written:
+	case a.OwnChange:
+	case (verdict == Written || verdict == Changed) && (!d.known().atOnce() || d.strategy() == TemporaryFirst):
 		d.complete(ctx, c, a)
+		d.changeDemanded(ctx, c, a)
 	case verdict == NotWritten && d.strategy() == FlagFirst:
 		d.takeBack(ctx, c, a)
 	}

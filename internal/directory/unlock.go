@@ -19,7 +19,7 @@ import (
 // The service account needs a right for it that a reset does not need: see
 // [Writes].
 func (d *Directory) Unlock(ctx context.Context, p *Person) error {
-	s, err := d.target(p)
+	s, err := d.target(ctx, p)
 	if err != nil {
 		return err
 	}
@@ -33,7 +33,9 @@ func (d *Directory) Unlock(ctx context.Context, p *Person) error {
 		now, err := d.confirm(ctx, c, p)
 		switch {
 		case err != nil:
-			return err
+			return d.heed(s, err)
+		case now.privileged != "":
+			return fmt.Errorf("%w: %s", ErrNotAllowed, now.privileged)
 		case !now.state.Resettable():
 			return fmt.Errorf("%w: the account is %s", ErrNotAllowed, now.state)
 		case now.state != Locked:
@@ -43,7 +45,7 @@ func (d *Directory) Unlock(ctx context.Context, p *Person) error {
 		err = c.do(opCtx, func(l *ldap.Conn) error { return d.known().unlock(l, p.DN, p.ID, now.lock) })
 		cancel()
 		if !errors.Is(err, errAbsent) && !errors.Is(err, errUnmet) {
-			return asOutcome("unlock", err)
+			return d.heed(s, asOutcome("unlock", err))
 		}
 	}
 	return fmt.Errorf("%w: the account is locked again and again", ErrUnavailable)
@@ -75,6 +77,9 @@ func (d *Directory) weighLock(ctx context.Context, p *Person) error {
 // stillMayReset holds what the entry says just before the write against what it
 // said when the person was read.
 func (d *Directory) stillMayReset(p *Person, now account) error {
+	if now.privileged != "" {
+		return fmt.Errorf("%w: %s", ErrNotAllowed, now.privileged)
+	}
 	again := *p
 	again.State = now.state
 	if now.state == Locked && !d.config.Unlock && !slices.Equal(p.lock, now.lock) {

@@ -185,9 +185,7 @@ func TestUnlockWithoutTheRight(t *testing.T) {
 func TestUnlockSeesALockThatComesInBetween(t *testing.T) {
 	t.Parallel()
 	s := testenv.NewSlapd(t, testenv.SlapdOptions{ServiceWrites: []string{"pwdAccountLockedTime"}})
-	proxy := testenv.NewLDAPProxy(t, s, nil)
-	c := configFor(s)
-	c.Servers = []string{proxy.LDAPSURL}
+	proxy, c := proxied(t, s)
 	d := open(t, c)
 	for uid, test := range map[string]struct {
 		lock string

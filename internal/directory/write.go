@@ -19,8 +19,11 @@ var errNotSent = errors.New("nothing was sent")
 
 // SetPassword writes a new password for a person, on the server that the person
 // was read from. It returns nil, [*RefusedError], [ErrNotAllowed],
-// [ErrNotFound], [ErrUnavailable] or [*UnknownError]; only nil means that the
-// password is written, and after all others but the last it is not.
+// [ErrNotFound], [ErrChanged], [ErrUnavailable], which may be [ErrReadOnly], or
+// [*UnknownError]; only nil
+// means that the password is written, and after all others but the last it is
+// not. With [TemporaryFirst] it may also be one of these in an
+// [*UnfinishedError].
 //
 // A write that is done may lack what belongs to it, such as must_change; that
 // is logged, and told by [Directory.Reset].
@@ -34,7 +37,7 @@ func (d *Directory) Reset(ctx context.Context, p *Person, password string) (Resu
 	if err := checkPassword(password); err != nil {
 		return Result{}, err
 	}
-	s, err := d.target(p)
+	s, err := d.target(ctx, p)
 	if err != nil {
 		return Result{}, err
 	}
@@ -42,7 +45,7 @@ func (d *Directory) Reset(ctx context.Context, p *Person, password string) (Resu
 	if errors.Is(err, errNotSent) && ctx.Err() == nil {
 		result, err = d.writeOn(ctx, s, p, password, true)
 	}
-	return result, err
+	return result, d.heed(s, err)
 }
 
 // checkPassword refuses what must not reach a directory, whoever forgot to
@@ -62,7 +65,7 @@ func checkPassword(password string) error {
 }
 
 // target refuses to write to anything but a person who was read from here.
-func (d *Directory) target(p *Person) (*server, error) {
+func (d *Directory) target(ctx context.Context, p *Person) (*server, error) {
 	if p == nil || p.ID.IsZero() || strings.TrimSpace(p.DN) == "" {
 		return nil, fmt.Errorf("%w: no person is named", ErrNotAllowed)
 	}
@@ -72,13 +75,17 @@ func (d *Directory) target(p *Person) (*server, error) {
 	if NormalDN(p.DN) == NormalDN(d.config.BindDN) {
 		return nil, errOwnAccount
 	}
-	return d.serverOf(p.server)
+	return d.serverOf(ctx, p.server)
 }
 
 var errOwnAccount = fmt.Errorf("%w: it is the service account itself", ErrNotAllowed)
 
-func (d *Directory) serverOf(url string) (*server, error) {
-	for _, s := range d.servers {
+func (d *Directory) serverOf(ctx context.Context, url string) (*server, error) {
+	servers, err := d.servers.all(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range servers {
 		if s.url == url {
 			return s, nil
 		}
@@ -96,6 +103,9 @@ func (d *Directory) writeOn(ctx context.Context, s *server, p *Person, password 
 	if err != nil {
 		return Result{}, err
 	}
+	if now.changeStamp != p.ChangeStamp {
+		return Result{}, ErrChanged
+	}
 	if err := d.stillMayReset(p, now); err != nil {
 		return Result{}, err
 	}
@@ -110,6 +120,9 @@ func (d *Directory) writeOn(ctx context.Context, s *server, p *Person, password 
 func (d *Directory) confirm(ctx context.Context, c *conn, p *Person) (account, error) {
 	if c.identity == NormalDN(p.DN) {
 		return account{}, errOwnAccount
+	}
+	if isReadOnly(c.root) {
+		return account{}, fmt.Errorf("%w: it is a read-only domain controller", ErrReadOnly)
 	}
 	filter, err := d.known().idFilter(p.ID)
 	if err != nil {
@@ -130,24 +143,40 @@ func (d *Directory) confirm(ctx context.Context, c *conn, p *Person) (account, e
 	if err != nil {
 		return account{}, fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
-	return now, nil
+	return now, d.weighAgain(ctx, c, p, &now)
+}
+
+// weighAgain adds what groups tell: somebody may have got into one since the
+// person was read.
+func (d *Directory) weighAgain(ctx context.Context, c *conn, p *Person, now *account) error {
+	reader, ok := d.known().(memberReader)
+	if !ok {
+		return nil
+	}
+	probe := Person{ID: p.ID, DN: p.DN, Privileged: now.privileged}
+	if err := reader.weigh(ctx, c, &probe); err != nil {
+		return asOutcome("read the groups before the write", err)
+	}
+	now.privileged = probe.Privileged
+	return nil
 }
 
 // outcome sorts the end of a write. Without an answer all depends on whether
 // a byte left.
 func (d *Directory) outcome(c *conn, sentBefore int64, err error) error {
 	_, refused := errors.AsType[*RefusedError](err)
+	generated := errors.Is(err, errGenerated)
 	switch {
 	case err == nil || refused:
 		return err
-	case errors.Is(err, ErrNotAllowed), errors.Is(err, ErrNotFound), errors.Is(err, ErrUnavailable):
+	case errors.Is(err, ErrNotAllowed), errors.Is(err, ErrNotFound), errors.Is(err, ErrUnavailable), errors.Is(err, ErrWrongPassword):
 		return err
-	case errors.Is(err, errGenerated):
+	case generated:
 		d.logger.Error("the directory answered a password write with a password of its own making; it was thrown away", "server", c.server.url)
 	}
 	c.close()
 	if c.raw.written.Load() == sentBefore {
 		return fmt.Errorf("%w: %w: %w", ErrUnavailable, errNotSent, err)
 	}
-	return &UnknownError{Server: c.server.url, Err: err}
+	return &UnknownError{Server: c.server.url, Generated: generated, Err: err}
 }

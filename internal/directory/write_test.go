@@ -12,11 +12,11 @@ import (
 	"latchkey/internal/testenv"
 )
 
-func wantRefused(t *testing.T, err error, reason directory.Reason) {
+func wantRefused(t *testing.T, err error, reasons ...directory.Reason) {
 	t.Helper()
 	refused, ok := errors.AsType[*directory.RefusedError](err)
-	if !ok || !slices.Equal(refused.Reasons, []directory.Reason{reason}) {
-		t.Errorf("got %v, want refused: %s", err, reason)
+	if !ok || !slices.Equal(refused.Reasons, reasons) {
+		t.Errorf("got %v, want refused: %s", err, reasons)
 		return
 	}
 	if refused.Detail == "" || strings.Contains(refused.Detail, "uid=") {
@@ -53,7 +53,7 @@ func TestRefusalsOfThePolicy(t *testing.T) {
 	if err := d.SetPassword(ctx, alice, second); err != nil {
 		t.Fatal(err)
 	}
-	wantRefused(t, d.SetPassword(ctx, alice, testenv.FirstPassword), directory.InHistory)
+	wantRefused(t, d.SetPassword(ctx, find(t, d, "alice"), testenv.FirstPassword), directory.InHistory)
 	wantPassword(t, s, "alice", second, testenv.FirstPassword)
 	wantRefused(t, d.SetPassword(ctx, find(t, d, "young"), second), directory.TooYoung)
 	wantPassword(t, s, "young", testenv.FirstPassword, second)
@@ -148,9 +148,7 @@ func TestNotAllowed(t *testing.T) {
 func TestAnswersThatSlapdDoesNotGiveHere(t *testing.T) {
 	t.Parallel()
 	s := testenv.NewSlapd(t)
-	proxy := testenv.NewLDAPProxy(t, s, nil)
-	c := configFor(s)
-	c.Servers = []string{proxy.LDAPSURL}
+	proxy, c := proxied(t, s)
 	d := open(t, c)
 	alice := find(t, d, "alice")
 	for code, want := range map[int]error{
@@ -172,8 +170,25 @@ func TestAnswersThatSlapdDoesNotGiveHere(t *testing.T) {
 	value.AppendChild(ber.NewString(ber.ClassContext, ber.TypePrimitive, 0, "generated-secret", "genPasswd"))
 	answerWrites(proxy, 0, "", ber.NewString(ber.ClassContext, ber.TypePrimitive, 11, string(value.Bytes()), "responseValue"))
 	err := d.SetPassword(t.Context(), alice, second)
-	if _, ok := errors.AsType[*directory.UnknownError](err); !ok || strings.Contains(err.Error(), "generated-secret") {
+	if unknown, ok := errors.AsType[*directory.UnknownError](err); !ok || !unknown.Generated || strings.Contains(err.Error(), "generated-secret") {
 		t.Errorf("genPasswd: %v", err)
+	}
+}
+
+// TestChangedSinceTheReading: what was changed between the reading and the write
+// is not written over.
+func TestChangedSinceTheReading(t *testing.T) {
+	t.Parallel()
+	s := testenv.NewSlapd(t)
+	d := open(t, configFor(s))
+	alice := find(t, d, "alice")
+	helpdesk(t, s, "alice", "helpdesk-Chose-1")
+	if err := d.SetPassword(t.Context(), alice, second); !errors.Is(err, directory.ErrChanged) {
+		t.Errorf("got %v", err)
+	}
+	wantPassword(t, s, "alice", "helpdesk-Chose-1", second)
+	if err := d.SetPassword(t.Context(), find(t, d, "alice"), second); err != nil {
+		t.Errorf("read anew: %v", err)
 	}
 }
 

@@ -23,6 +23,13 @@ const (
 	MustChangeFirst Operation = "must-change-first"
 	// Unlock is [Directory.Unlock].
 	Unlock Operation = "unlock"
+	// OwnChange is [Directory.Change] where the service account sends it.
+	OwnChange Operation = "change"
+	// TemporaryThenChange is the first half of write_strategy =
+	// "temporary-then-change"; the second is an OwnChange.
+	TemporaryThenChange Operation = "temporary-then-change"
+	// WriteBackContacts is what [WriteBack] does, as another identity.
+	WriteBackContacts Operation = "write_back"
 )
 
 // Permission is one change that the service account makes.
@@ -31,7 +38,7 @@ type Permission struct {
 	Operation Operation
 	// Attribute is what changes.
 	Attribute string
-	// Change is how: exop (Password Modify, RFC 3062), replace or delete.
+	// Change is how: exop (Password Modify, RFC 3062), replace, add or delete.
 	Change string
 	// Value is all that may be written; empty stands for the password, or for
 	// the value that is taken away.
@@ -63,7 +70,8 @@ var (
 )
 
 // change is one Modify with a condition on the entry (RFC 4528), so that
-// nothing can come between looking and writing.
+// nothing can come between looking and writing; without one for a directory that
+// has no such control, where the change is right whatever came between.
 type change struct {
 	operation Operation
 	attribute string
@@ -72,30 +80,52 @@ type change struct {
 	condition string
 }
 
-// modify sends a change that the list permits. Like a password write it returns
+// modify sends changes that the list permits, as one. Like a password write it returns
 // one of the outcomes of this package where the server answered, errAbsent and
 // errUnmet among them; other errors mean that no answer came.
-func modify(l *ldap.Conn, dn string, permitted []Permission, c change) error {
-	if dn == "" || !c.isIn(permitted) {
-		return fmt.Errorf("%w: %w", ErrNotAllowed, errNotListed)
-	}
-	condition, err := ldap.CompileFilter(c.condition)
+func modify(l *ldap.Conn, dn string, permitted []Permission, changes ...change) error {
+	request, err := permittedRequest(dn, permitted, changes...)
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrNotAllowed, errNotListed)
-	}
-	request := ldap.NewModifyRequest(dn, []ldap.Control{assertion{condition}})
-	if c.kind == "delete" {
-		request.Delete(c.attribute, c.values)
-	} else {
-		request.Replace(c.attribute, c.values)
+		return err
 	}
 	return judgeChange(l.Modify(request))
+}
+
+// permittedRequest makes one Modify of changes that the list permits.
+func permittedRequest(dn string, permitted []Permission, changes ...change) (*ldap.ModifyRequest, error) {
+	request := ldap.NewModifyRequest(dn, nil)
+	for _, c := range changes {
+		if dn == "" || !c.isIn(permitted) {
+			return nil, fmt.Errorf("%w: %w", ErrNotAllowed, errNotListed)
+		}
+		if c.condition != "" {
+			condition, err := ldap.CompileFilter(c.condition)
+			if err != nil {
+				return nil, fmt.Errorf("%w: %w", ErrNotAllowed, errNotListed)
+			}
+			request.Controls = append(request.Controls, assertion{condition})
+		}
+		c.addTo(request)
+	}
+	return request, nil
+}
+
+// addTo makes the change one of a request.
+func (c change) addTo(request *ldap.ModifyRequest) {
+	switch c.kind {
+	case "delete":
+		request.Delete(c.attribute, c.values)
+	case "add":
+		request.Add(c.attribute, c.values)
+	default:
+		request.Replace(c.attribute, c.values)
+	}
 }
 
 func (c change) isIn(permitted []Permission) bool {
 	return len(c.values) > 0 && slices.ContainsFunc(permitted, func(p Permission) bool {
 		return p.Operation == c.operation && p.Attribute == c.attribute && p.Change == c.kind &&
-			(p.Value == "" && c.kind == "delete" || slices.Equal(c.values, []string{p.Value}))
+			(p.Value == "" && (c.kind == "delete" || c.attribute == unicodePwd || p.Operation == WriteBackContacts) || slices.Equal(c.values, []string{p.Value}))
 	})
 }
 

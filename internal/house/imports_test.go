@@ -99,7 +99,7 @@ func in(pkg string, others ...string) bool {
 func mayImport(from, to string) bool {
 	switch {
 	case in(from, "cmd"):
-		return !in(to, "cmd") || in(to, from)
+		return !in(to, "cmd") || in(to, from, "cmd/internal")
 	case in(from, "config"):
 		return !in(to, "cmd")
 	case in(to, "cmd", "config"):

@@ -2,6 +2,7 @@ package house
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -59,4 +60,24 @@ func read(t *testing.T, pattern string) string {
 		all.Write(text)
 	}
 	return all.String()
+}
+
+// TestRunNeedsGoOnly: the recipe of `make run` calls nothing but Go and what it
+// built, in the shell that every system has. In blackbox a test of `make soak`
+// runs it in a root with nothing else.
+func TestRunNeedsGoOnly(t *testing.T) {
+	command := exec.Command("make", "--no-print-directory", "--dry-run", "run")
+	command.Dir = root
+	output, err := command.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(output)) {
+		if !strings.HasPrefix(line, "go build ") && !strings.HasPrefix(line, "exec bin/latchkey-demo ") {
+			t.Errorf("make run calls %s", line)
+		}
+	}
+	if !strings.Contains(read(t, "Makefile"), "\nrun: SHELL := /bin/sh\n") {
+		t.Error("make run calls another shell than /bin/sh")
+	}
 }

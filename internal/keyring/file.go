@@ -93,7 +93,7 @@ func Load(path string) (*Ring, error) {
 	}
 	ring, err := decode(text)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, fmt.Errorf("%s: %w; restore the keyring from your backup", path, err)
 	}
 	ring.path = path
 	return ring, nil

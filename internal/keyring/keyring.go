@@ -22,10 +22,13 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash"
 	"maps"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -42,10 +45,12 @@ const (
 	Tokens   Purpose = "recovery token"
 	Audit    Purpose = "audit"
 	Devices  Purpose = "known device"
+	// Links are those of "that was not me" and what they do.
+	Links Purpose = "that was not me"
 )
 
 // purposes are all of them; each new one stands here too.
-var purposes = []Purpose{Contacts, Records, Jobs, Codes, Tokens, Devices, Audit}
+var purposes = []Purpose{Contacts, Records, Jobs, Codes, Tokens, Devices, Audit, Links}
 
 // ErrNotOpened means that a sealed value could not be opened: it was changed,
 // belongs to another owner or purpose, or was sealed with a key that is gone.
@@ -59,6 +64,8 @@ const (
 // Ring holds the keys. It is safe for concurrent use.
 type Ring struct {
 	index []byte
+	// indexing keeps MACs with the index key, which is asked for each person.
+	indexing sync.Pool
 	// path is the file that Reload reads; empty for a ring without one.
 	path    string
 	content atomic.Pointer[content]
@@ -147,7 +154,8 @@ func derive(secret []byte, purpose Purpose) (derivedKeys, error) {
 // stands in clear in front.
 func (r *Ring) Seal(purpose Purpose, plaintext []byte, owner string) []byte {
 	c := r.content.Load()
-	out := binary.BigEndian.AppendUint32(nil, c.current)
+	const overhead = versionSize + 12 + 16 // a nonce and a tag
+	out := binary.BigEndian.AppendUint32(make([]byte, 0, overhead+len(plaintext)), c.current)
 	return c.derived[derivedID{c.current, purpose}].aead.Seal(out, nil, plaintext, []byte(owner))
 }
 
@@ -202,7 +210,13 @@ func mac(version uint32, keys derivedKeys, parts []string) []byte {
 // Index returns the stable keyed name of a thing, 32 lower-case hex digits. It
 // does not change when keys rotate and tells nothing without the keyring.
 func (r *Ring) Index(parts ...string) string {
-	return fmt.Sprintf("%x", sum(r.index, parts)[:16])
+	h, _ := r.indexing.Get().(hash.Hash)
+	if h == nil {
+		h = hmac.New(sha256.New, r.index)
+	}
+	defer r.indexing.Put(h)
+	h.Reset()
+	return hex.EncodeToString(sumBy(h, parts)[:16])
 }
 
 // Fingerprint tells keyrings apart without telling anything about their keys.
@@ -219,12 +233,16 @@ func (r *Ring) Current() uint32 { return r.content.Load().current }
 func (r *Ring) MadeAt(version uint32) time.Time { return r.content.Load().secrets[version].made }
 
 func sum(key []byte, parts []string) []byte {
-	h := hmac.New(sha256.New, key)
-	var size [4]byte
+	return sumBy(hmac.New(sha256.New, key), parts)
+}
+
+func sumBy(h hash.Hash, parts []string) []byte {
+	const usual = 256
+	text := make([]byte, 0, usual)
 	for _, part := range parts {
-		binary.BigEndian.PutUint32(size[:], uint32(len(part)))
-		h.Write(size[:])
-		h.Write([]byte(part))
+		text = binary.BigEndian.AppendUint32(text, uint32(len(part)))
+		text = append(text, part...)
 	}
-	return h.Sum(nil)
+	h.Write(text)
+	return h.Sum(text[:0])
 }

@@ -6,7 +6,7 @@
 // of its whole count through and refills evenly. [Limiter.Take] asks several
 // budgets in one script: either all of them pay, or none does, so that a
 // refused attempt costs nothing and parallel ones cannot slip through. The
-// clock is Redis'.
+// clock is Redis'. [Limiter.Once] makes what several workers do pay once.
 //
 // Guesses of codes are not rates; they are counted exactly by package recovery.
 package ratelimit
@@ -91,6 +91,21 @@ const (
 	// SMSPerMessage makes one message pay the three above once, however often it
 	// is sent; its period is longer than any message lives.
 	SMSPerMessage = "sms_per_message"
+	// ChangesPerAddress: tries to change a known password from one address.
+	ChangesPerAddress = "changes_per_address"
+	// ChangesPerNetwork: the same for its /24, or /48 for IPv6.
+	ChangesPerNetwork = "changes_per_network"
+	// ChangesPerOffice takes the place of the two above for addresses of the
+	// organisation's own networks.
+	ChangesPerOffice = "changes_per_office"
+	// ChangesPerLogin: tries for one typed login, each of which the directory may
+	// count as a wrong password; so it stays below what locks an account.
+	ChangesPerLogin = "changes_per_login"
+	// ChangesPerPerson: the same for the person whom the logins name; beyond it no
+	// password is compared, silently.
+	ChangesPerPerson = "changes_per_person"
+	// Changes: tries in all.
+	Changes = "changes"
 	// SupportPerAddress: requests for help sent from one address.
 	SupportPerAddress = "support_per_address"
 	// Support: requests for help in all.
@@ -119,6 +134,12 @@ func Defaults() map[string]Limit {
 		SMSPerCountry:      {[]Rate{{200, day}}},
 		SMS:                {[]Rate{{1000, day}}},
 		SMSPerMessage:      {[]Rate{{1, 2 * day}}},
+		ChangesPerAddress:  {[]Rate{{10, 10 * minute}, {30, hour}}},
+		ChangesPerNetwork:  {[]Rate{{100, hour}}},
+		ChangesPerOffice:   {[]Rate{{200, 10 * minute}, {600, hour}}},
+		ChangesPerLogin:    {[]Rate{{3, 30 * minute}, {10, day}}},
+		ChangesPerPerson:   {[]Rate{{3, 30 * minute}, {10, day}}},
+		Changes:            {[]Rate{{600, hour}}},
 		SupportPerAddress:  {[]Rate{{3, 10 * minute}, {10, day}}},
 		Support:            {[]Rate{{100, hour}}},
 	}
@@ -149,4 +170,13 @@ type Decision struct {
 	// Used is, where all allow, how much of the last rate of the last budget is
 	// used up, in percent.
 	Used int
+	// At is the store's time of the decision; zero where no bucket was asked, and
+	// from [Limiter.Once].
+	At time.Time
+}
+
+// Used is how much of one rate of a limit is used up.
+type Used struct {
+	Rate  Rate
+	Count int
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -110,6 +111,79 @@ func TestUsed(t *testing.T) {
 		if err != nil || !d.Allowed || d.Used != want {
 			t.Errorf("number %d: %+v, %v, want %d percent", i, d, err, want)
 		}
+	}
+}
+
+// TestOnce: the same id pays once and hears the same answer, whatever happens
+// meanwhile; a refusal is remembered as well.
+func TestOnce(t *testing.T) {
+	l, forward := turned(t, map[string]Limit{"two": {[]Rate{{2, time.Hour}}}})
+	once := func(id string) Decision {
+		t.Helper()
+		b := l.store.Batch()
+		decision := l.Once(t.Context(), b, id, 10*time.Minute, Budget{"two", "x"})
+		b.Send(t.Context())
+		d, err := decision()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d
+	}
+	for range 5 {
+		if d := once("a"); !d.Allowed || d.Used != 50 {
+			t.Fatalf("a: %+v", d)
+		}
+	}
+	if !once("b").Allowed {
+		t.Fatal("b is refused: a paid more than once")
+	}
+	first := once("c")
+	if first.Allowed || first.Limit != "two" || first.RetryAfter == 0 {
+		t.Fatalf("c: %+v", first)
+	}
+	if err := l.Clear(t.Context(), Budget{"two", "x"}); err != nil {
+		t.Fatal(err)
+	}
+	if again := once("c"); again != first {
+		t.Errorf("c again: %+v", again)
+	}
+	forward(11 * time.Minute)
+	if !once("c").Allowed {
+		t.Error("c is remembered too long")
+	}
+}
+
+// TestUsedAndCleared: what is paid can be seen, and given back.
+func TestUsedAndCleared(t *testing.T) {
+	l, forward := turned(t, map[string]Limit{"a": {[]Rate{{3, time.Minute}, {5, time.Hour}}}})
+	counts := func() (n []int) {
+		t.Helper()
+		used, err := l.Used(t.Context(), Budget{"a", "x"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, u := range used {
+			n = append(n, u.Count)
+		}
+		return n
+	}
+	for range 3 {
+		if d, err := l.Take(t.Context(), Budget{"a", "x"}); err != nil || !d.Allowed {
+			t.Fatalf("%+v, %v", d, err)
+		}
+	}
+	if got := counts(); !slices.Equal(got, []int{3, 3}) {
+		t.Errorf("used: %v", got)
+	}
+	forward(time.Minute)
+	if got := counts(); !slices.Equal(got, []int{0, 3}) {
+		t.Errorf("used a minute later: %v", got)
+	}
+	if err := l.Clear(t.Context(), Budget{"a", "x"}); err != nil {
+		t.Fatal(err)
+	}
+	if got := counts(); !slices.Equal(got, []int{0, 0}) {
+		t.Errorf("used after clearing: %v", got)
 	}
 }
 

@@ -1,6 +1,7 @@
 package setting
 
 import (
+	"crypto/x509"
 	"fmt"
 	"net"
 	"net/netip"
@@ -40,6 +41,20 @@ func Unreadable(key, path string) []Fault {
 		return []Fault{{Key: key, Problem: "cannot be read: " + err.Error(), Allowed: "the path of a file that the service can read"}}
 	}
 	_ = f.Close()
+	return nil
+}
+
+// Authorities returns the fault of a key that names a file in which there is no
+// certificate, and none where no file is named.
+func Authorities(key, path string) []Fault {
+	faults := Unreadable(key, path)
+	if path == "" || faults != nil {
+		return faults
+	}
+	text, err := os.ReadFile(path)
+	if err != nil || !x509.NewCertPool().AppendCertsFromPEM(text) {
+		return []Fault{{Key: key, Problem: "holds no certificate: " + path, Allowed: "a file of certificates in PEM form"}}
+	}
 	return nil
 }
 

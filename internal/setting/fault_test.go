@@ -1,6 +1,7 @@
 package setting_test
 
 import (
+	"os"
 	"path/filepath"
 	"testing"
 
@@ -15,6 +16,21 @@ func TestLoopback(t *testing.T) {
 	} {
 		if got := setting.Loopback(address); got != want {
 			t.Errorf("Loopback(%q) = %v, want %v", address, got, want)
+		}
+	}
+}
+
+func TestAuthorities(t *testing.T) {
+	if got := setting.Authorities("ca_file", ""); got != nil {
+		t.Errorf("no file named: %v", got)
+	}
+	path := filepath.Join(t.TempDir(), "ca.pem")
+	for _, text := range []string{"", "no certificate\n", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got := setting.Authorities("ca_file", path); len(got) != 1 {
+			t.Errorf("%q: %v, want one fault", text, got)
 		}
 	}
 }

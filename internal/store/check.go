@@ -77,6 +77,12 @@ func (s *Store) Check(ctx context.Context, fingerprint string) error {
 	return s.checkMeta(ctx, fingerprint)
 }
 
+// CheckReading is what must hold before anything is shown: the store is
+// initialized with this keyring. A Redis that takes no writes can be read.
+func (s *Store) CheckReading(ctx context.Context, fingerprint string) error {
+	return s.checkMeta(ctx, fingerprint)
+}
+
 func (s *Store) checkMeta(ctx context.Context, fingerprint string) error {
 	meta, err := s.HGetAll(ctx, metaKey()).Result()
 	switch {
@@ -104,17 +110,9 @@ func (s *Store) checkServers(ctx context.Context) error {
 }
 
 func (s *Store) checkServer(ctx context.Context, server redis.Cmdable) error {
-	info := make(map[string]string)
-	for _, section := range []string{"server", "memory", "persistence", "replication"} {
-		text, err := server.Info(ctx, section).Result()
-		if err != nil {
-			return Unavailable(fmt.Errorf("ask Redis how it is set up: %w", err))
-		}
-		for line := range strings.Lines(text) {
-			if key, value, ok := strings.Cut(strings.TrimSpace(line), ":"); ok {
-				info[key] = value
-			}
-		}
+	info, err := serverInfo(ctx, server)
+	if err != nil {
+		return err
 	}
 	volatile := info["aof_enabled"] != "1"
 	s.volatile.Store(volatile)
@@ -129,6 +127,23 @@ func (s *Store) checkServer(ctx context.Context, server redis.Cmdable) error {
 		return ErrVolatile
 	}
 	return nil
+}
+
+// serverInfo returns what a server says of how it is set up.
+func serverInfo(ctx context.Context, server redis.Cmdable) (map[string]string, error) {
+	info := make(map[string]string)
+	for _, section := range []string{"server", "memory", "persistence", "replication"} {
+		text, err := server.Info(ctx, section).Result()
+		if err != nil {
+			return nil, Unavailable(fmt.Errorf("ask Redis how it is set up: %w", err))
+		}
+		for line := range strings.Lines(text) {
+			if key, value, ok := strings.Cut(strings.TrimSpace(line), ":"); ok {
+				info[key] = value
+			}
+		}
+	}
+	return info, nil
 }
 
 // atLeast compares the first two numbers of a version.

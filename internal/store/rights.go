@@ -14,9 +14,9 @@ import (
 // needed are the commands that run on keys, each as it is called. Redis is only
 // asked whether they may be run.
 var needed = []string{
-	"get k", "set k v", "del k", "exists k", "pexpire k 1", "incr k", "decr k",
-	"hget k f", "hgetall k", "hmget k f", "hset k f v", "hsetnx k f v", "hdel k f",
-	"zadd k 1 m", "zcard k", "zrem k m", "zremrangebyscore k 0 1",
+	"get k", "set k v", "del k", "exists k", "pexpire k 1", "pttl k", "incr k", "decr k",
+	"hget k f", "hgetall k", "hmget k f", "hset k f v", "hsetnx k f v", "hdel k f", "hexists k f", "hlen k",
+	"zadd k 1 m", "zcard k", "zcount k 0 1", "zrem k m", "zremrangebyscore k 0 1", "zscan k 0", "zscore k m", "zrangebyscore k 0 1",
 	"xadd k * f v", "xlen k", "xack k g 1-1", "xdel k 1-1", "xrange k - +",
 	"xautoclaim k g c 1 0", "xgroup create k g 0",
 	"scan 0", "time", "ping", "evalsha x 1 k",

@@ -109,6 +109,28 @@ func TestWhatRedisMustBe(t *testing.T) {
 	}
 }
 
+// TestAReplicaCanBeRead: what Redis no longer takes does not keep what it holds
+// from being shown.
+func TestAReplicaCanBeRead(t *testing.T) {
+	r := testenv.NewRedis(t, testenv.RedisOptions{})
+	s := open(t, r)
+	if err := s.CheckReading(t.Context(), "ring"); !errors.Is(err, store.ErrNotInitialized) {
+		t.Errorf("before it is initialized: %v", err)
+	}
+	if err := s.Init(t.Context(), "ring"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Admin(t.Context(), "REPLICAOF", "127.0.0.1", "1"); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.CheckReading(t.Context(), "ring"); err != nil {
+		t.Errorf("as a replica: %v", err)
+	}
+	if err := s.CheckReading(t.Context(), "another ring"); !errors.Is(err, store.ErrOtherKeyring) {
+		t.Errorf("with another keyring: %v", err)
+	}
+}
+
 func TestVolatileIsAllowedWhereSaid(t *testing.T) {
 	r := testenv.NewRedis(t, testenv.RedisOptions{Settings: []string{"appendonly no"}})
 	s := open(t, r, func(c *store.Config) { c.AllowVolatile = true })

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"sync"
 
@@ -15,7 +16,10 @@ const step = 500
 // order, a batch in memory at a time. On a Cluster all masters are walked; f is
 // never called twice at a time. The error of f ends the walk.
 func (s *Store) Walk(ctx context.Context, pattern string, f func(key string, value []byte) error) error {
-	w := walk{pattern: pattern, f: f, seen: make(map[string]struct{})}
+	return s.walk(ctx, &walk{pattern: pattern, f: f, seen: make(map[mark]struct{})})
+}
+
+func (s *Store) walk(ctx context.Context, w *walk) error {
 	if cluster, ok := s.UniversalClient.(*redis.ClusterClient); ok {
 		return cluster.ForEachMaster(ctx, func(ctx context.Context, master *redis.Client) error {
 			return w.node(ctx, master)
@@ -24,12 +28,53 @@ func (s *Store) Walk(ctx context.Context, pattern string, f func(key string, val
 	return w.node(ctx, s.UniversalClient)
 }
 
+// Roam is Walk for an f that may be called twice with the same key: nothing is
+// kept in memory of what was seen.
+func (s *Store) Roam(ctx context.Context, pattern string, f func(key string, value []byte) error) error {
+	return s.walk(ctx, &walk{pattern: pattern, f: f})
+}
+
+// Count tells how many keys match a pattern, about: keys that are moved meanwhile
+// may be counted twice. It reads none of them.
+func (s *Store) Count(ctx context.Context, pattern string) (int, error) {
+	var mu sync.Mutex
+	n := 0
+	count := func(ctx context.Context, node redis.Cmdable) error {
+		for cursor := uint64(0); ; {
+			keys, next, err := node.Scan(ctx, cursor, pattern, step).Result()
+			if err != nil {
+				return Unavailable(err)
+			}
+			mu.Lock()
+			n += len(keys)
+			mu.Unlock()
+			if cursor = next; cursor == 0 {
+				return nil
+			}
+		}
+	}
+	if cluster, ok := s.UniversalClient.(*redis.ClusterClient); ok {
+		err := cluster.ForEachMaster(ctx, func(ctx context.Context, master *redis.Client) error { return count(ctx, master) })
+		return n, err
+	}
+	err := count(ctx, s.UniversalClient)
+	return n, err
+}
+
 type walk struct {
 	pattern string
 	f       func(key string, value []byte) error
 
 	mu   sync.Mutex
-	seen map[string]struct{} // SCAN may return a key twice
+	seen map[mark]struct{} // SCAN may return a key twice
+}
+
+// mark stands for a key; that keeps a walk over very many keys small.
+type mark [16]byte
+
+func markOf(key string) mark {
+	sum := sha256.Sum256([]byte(key))
+	return mark(sum[:16])
 }
 
 func (w *walk) node(ctx context.Context, node redis.Cmdable) error {
@@ -66,10 +111,12 @@ func (w *walk) read(ctx context.Context, node redis.Cmdable, keys []string) erro
 		if err != nil {
 			return Unavailable(err)
 		}
-		if _, twice := w.seen[key]; twice {
+		if _, twice := w.seen[markOf(key)]; twice {
 			continue
 		}
-		w.seen[key] = struct{}{}
+		if w.seen != nil {
+			w.seen[markOf(key)] = struct{}{}
+		}
 		if err := w.f(key, value); err != nil {
 			return err
 		}

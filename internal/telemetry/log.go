@@ -17,10 +17,10 @@ import (
 	"latchkey/internal/setting"
 )
 
-// NewLogger returns a logger that writes JSON lines. A [slog.LevelVar] lets the
+// NewLogger returns a logger that writes JSON lines which are safe to look at. A [slog.LevelVar] lets the
 // level change while it is in use.
 func NewLogger(w io.Writer, level slog.Leveler) *slog.Logger {
-	return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level, ReplaceAttr: redact}))
+	return slog.New(slog.NewJSONHandler(Inert(w), &slog.HandlerOptions{Level: level, ReplaceAttr: redact}))
 }
 
 func redact(_ []string, a slog.Attr) slog.Attr {

@@ -20,6 +20,8 @@ type Metrics struct {
 	recoveries *prometheus.CounterVec
 	gates      *prometheus.CounterVec
 	writes     *prometheus.CounterVec
+	unlocks    *prometheus.CounterVec
+	changes    *prometheus.CounterVec
 	limited    *prometheus.CounterVec
 	deliveries *prometheus.CounterVec
 	delivering *prometheus.HistogramVec
@@ -28,6 +30,12 @@ type Metrics struct {
 	failures   *prometheus.CounterVec
 	ready      *prometheus.GaugeVec
 	frozen     prometheus.Gauge
+	open       prometheus.Gauge
+	refused    *prometheus.CounterVec
+	smsCost    prometheus.Gauge
+	smsPaused  *prometheus.CounterVec
+	disowned   prometheus.Counter
+	sync       syncMetrics
 }
 
 // NewMetrics returns metrics of the program in a version.
@@ -38,6 +46,8 @@ func NewMetrics(version string) *Metrics {
 			"kind"),
 		gates:      counters("gates_total", "Codes and other proofs that were compared, by method and result.", "method", "result"),
 		writes:     counters("writes_total", "Password writes by outcome.", "outcome"),
+		unlocks:    counters("unlocks_total", "Accounts that were to be unlocked without a new password, by outcome.", "outcome"),
+		changes:    counters("changes_total", "Changes of a known password by outcome: wrong where the login or the password was not right.", "outcome"),
 		limited:    counters("limited_total", "Requests and messages that a limit refused, by the limit's name.", "limit"),
 		deliveries: counters("deliveries_total", "Attempts to send a message, by kind, method and outcome.", "kind", "method", "outcome"),
 		delivering: histograms("delivery_seconds", "How long an attempt to send a message took.",
@@ -45,18 +55,25 @@ func NewMetrics(version string) *Metrics {
 		requests: counters("http_requests_total", "HTTP requests by the pattern of the route, method and status.", "route", "method", "status"),
 		answering: histograms("http_request_seconds", "How long HTTP requests took.",
 			[]float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30}, "route", "method"),
-		failures: counters("backend_errors_total", "Errors of what Latchkey relies on: redis, and each directory by name.", "backend"),
-		ready:    prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: namespace, Name: "ready", Help: "1 for each check of /readyz that holds."}, []string{"check"}),
-		frozen:   prometheus.NewGauge(prometheus.GaugeOpts{Namespace: namespace, Name: "frozen", Help: "1 while self-service is frozen."}),
+		failures:  counters("backend_errors_total", "Errors of what Latchkey relies on: redis, and each directory by name.", "backend"),
+		ready:     prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: namespace, Name: "ready", Help: "1 for each check of /readyz that holds."}, []string{"check"}),
+		frozen:    prometheus.NewGauge(prometheus.GaugeOpts{Namespace: namespace, Name: "frozen", Help: "1 while self-service is frozen."}),
+		open:      prometheus.NewGauge(prometheus.GaugeOpts{Namespace: namespace, Name: "connections", Help: "Open connections of the public listener."}),
+		refused:   counters("connections_refused_total", "Connections that were closed unread, by the limit's name.", "limit"),
+		smsCost:   prometheus.NewGauge(prometheus.GaugeOpts{Namespace: namespace, Name: "sms_cost_today", Help: "What SMS cost today (UTC), in the configured currency, when the last one was sent."}),
+		disowned:  prometheus.NewCounter(prometheus.CounterOpts{Namespace: namespace, Name: "disowned_total", Help: "Accounts whose holder said that a reset was not theirs, so that self-service was stopped."}),
+		smsPaused: counters("sms_paused_total", "Prefixes of numbers that began to pause because hardly any code was entered, by country.", "country"),
+		sync:      newSyncMetrics(),
 	}
 	build := prometheus.NewGauge(prometheus.GaugeOpts{
 		Namespace: namespace, Name: "build_info", Help: "Always 1; the labels tell what runs.",
 		ConstLabels: prometheus.Labels{"version": version, "go_version": runtime.Version()},
 	})
 	build.Set(1)
-	m.registry.MustRegister(m.recoveries, m.gates, m.writes, m.limited, m.deliveries, m.delivering,
-		m.requests, m.answering, m.failures, m.ready, m.frozen, build,
+	m.registry.MustRegister(m.recoveries, m.gates, m.writes, m.unlocks, m.changes, m.limited, m.deliveries, m.delivering,
+		m.requests, m.answering, m.failures, m.ready, m.frozen, m.open, m.refused, m.smsCost, m.smsPaused, m.disowned, build,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	m.registry.MustRegister(m.sync.all()...)
 	return m
 }
 
@@ -107,6 +124,27 @@ func (m *Metrics) Write(outcome string) {
 	}
 }
 
+// Unlock counts an account that was to be unlocked, by the outcomes of a write.
+func (m *Metrics) Unlock(outcome string) {
+	if m != nil {
+		m.unlocks.WithLabelValues(outcome).Inc()
+	}
+}
+
+// Change counts a change of a known password by its outcome.
+func (m *Metrics) Change(outcome string) {
+	if m != nil {
+		m.changes.WithLabelValues(outcome).Inc()
+	}
+}
+
+// Disowned counts an account whose holder said that a reset was not theirs.
+func (m *Metrics) Disowned() {
+	if m != nil {
+		m.disowned.Inc()
+	}
+}
+
 // Limited counts what a limit refused, by the limit's name in the configuration.
 func (m *Metrics) Limited(name string) {
 	if m != nil {
@@ -142,6 +180,34 @@ func (m *Metrics) BackendError(backend string) {
 func (m *Metrics) Ready(check string, ok bool) {
 	if m != nil {
 		m.ready.WithLabelValues(check).Set(number(ok))
+	}
+}
+
+// Connections notes how many connections the public listener holds.
+func (m *Metrics) Connections(open int) {
+	if m != nil {
+		m.open.Set(float64(open))
+	}
+}
+
+// ConnectionRefused counts a connection that a limit refused.
+func (m *Metrics) ConnectionRefused(limit string) {
+	if m != nil {
+		m.refused.WithLabelValues(limit).Inc()
+	}
+}
+
+// SMSCost notes what SMS cost today.
+func (m *Metrics) SMSCost(spent float64) {
+	if m != nil {
+		m.smsCost.Set(spent)
+	}
+}
+
+// SMSPaused counts a prefix that began to pause.
+func (m *Metrics) SMSPaused(country string) {
+	if m != nil {
+		m.smsPaused.WithLabelValues(country).Inc()
 	}
 }
 

@@ -35,6 +35,16 @@ func use(m *Metrics) {
 	m.Ready("redis", true)
 	m.Ready("audit", false)
 	m.Frozen(true)
+	m.SMSCost(1.5)
+	m.SMSPaused("DE")
+	m.Connections(12)
+	m.ConnectionRefused("max_connections")
+	m.SyncBatch("main", map[string]int64{"written": 2, "rejected": 0}, 3*time.Millisecond)
+	m.SyncState("main", true, 1500*time.Millisecond)
+	m.SyncState("other", true, time.Second)
+	m.SyncShared("main", 3, 1)
+	m.SyncShared("other", 3, 1)
+	m.SyncState("other", false, 0)
 }
 
 // TestMetrics: whatever happened stands in the scrape, by name and label.
@@ -60,6 +70,16 @@ func TestMetrics(t *testing.T) {
 		`latchkey_ready{check="redis"} 1`,
 		`latchkey_ready{check="audit"} 0`,
 		`latchkey_frozen 1`,
+		`latchkey_sms_cost_today 1.5`, `latchkey_sms_paused_total{country="DE"} 1`,
+		`latchkey_connections 12`,
+		`latchkey_connections_refused_total{limit="max_connections"} 1`,
+		`latchkey_sync_changes_total{directory="main",kind="written"} 2`,
+		`latchkey_sync_batch_seconds_bucket{directory="main",le="0.005"} 1`,
+		`latchkey_sync_lag_seconds{directory="main"} 1.5`,
+		`latchkey_sync_leader{directory="main"} 1`,
+		`latchkey_sync_shared_contacts{directory="main",people="several"} 3`,
+		`latchkey_sync_shared_contacts{directory="main",people="many"} 1`,
+		`latchkey_sync_leader{directory="other"} 0`,
 		`latchkey_delivery_queue_length 7`,
 		`latchkey_tls_certificate_expiry_timestamp_seconds 1234`,
 		`version="v1.2.3"`,
@@ -67,6 +87,18 @@ func TestMetrics(t *testing.T) {
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%s is missing", want)
+		}
+	}
+}
+
+// TestOnlyTheLeaderTellsTheLag: an old one would stand there for ever.
+func TestOnlyTheLeaderTellsTheLag(t *testing.T) {
+	m := NewMetrics("v")
+	use(m)
+	text := scrape(t, m)
+	for _, old := range []string{`latchkey_sync_lag_seconds{directory="other"}`, `latchkey_sync_shared_contacts{directory="other"`} {
+		if strings.Contains(text, old) {
+			t.Errorf("an instance that does not lead tells %s", old)
 		}
 	}
 }

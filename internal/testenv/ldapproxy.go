@@ -70,13 +70,26 @@ type LDAPProxy struct {
 	connections    int
 }
 
-// NewLDAPProxy starts a proxy in front of slapd for a test. Where shown is not
-// nil it is the certificate to show instead of slapd's own.
-func NewLDAPProxy(tb TB, s *Slapd, shown *Certificates) *LDAPProxy {
+// LDAPServer is a server that a proxy can stand in front of.
+type LDAPServer interface {
+	// overTLS returns the address for LDAPS and the server's own certificate.
+	overTLS() (url string, own *Certificates)
+}
+
+func (s *Slapd) overTLS() (string, *Certificates) { return s.LDAPSURL, s.Certificates }
+
+// ServedLDAP is an LDAP server that a test runs by itself.
+type ServedLDAP struct {
+	LDAPSURL     string
+	Certificates *Certificates
+}
+
+func (s ServedLDAP) overTLS() (string, *Certificates) { return s.LDAPSURL, s.Certificates }
+
+// NewLDAPProxy starts a proxy in front of a server for a test. Where shown is not
+// nil it is the certificate to show instead of the server's own.
+func NewLDAPProxy(tb TB, s LDAPServer, shown *Certificates) *LDAPProxy {
 	tb.Helper()
-	if shown == nil {
-		shown = s.Certificates
-	}
 	p, err := StartLDAPProxy(s, shown)
 	if err != nil {
 		tb.Fatalf("start the proxy: %v", err)
@@ -85,22 +98,31 @@ func NewLDAPProxy(tb TB, s *Slapd, shown *Certificates) *LDAPProxy {
 	return p
 }
 
-// StartLDAPProxy starts a proxy in front of slapd.
-func StartLDAPProxy(s *Slapd, shown *Certificates) (*LDAPProxy, error) {
+// StartLDAPProxy starts a proxy in front of a server.
+func StartLDAPProxy(s LDAPServer, shown *Certificates) (*LDAPProxy, error) {
+	address, own := s.overTLS()
+	if shown == nil {
+		shown = own
+	}
+	backend := strings.TrimPrefix(address, "ldaps://")
+	host, _, err := net.SplitHostPort(backend)
+	if err != nil {
+		return nil, err
+	}
 	pair, err := tls.LoadX509KeyPair(shown.CertFile, shown.KeyFile)
 	if err != nil {
 		return nil, err
 	}
-	authority, err := os.ReadFile(s.CAFile)
+	authority, err := os.ReadFile(own.CAFile)
 	if err != nil {
 		return nil, err
 	}
 	pool := x509.NewCertPool()
 	pool.AppendCertsFromPEM(authority)
 	p := &LDAPProxy{
-		backend: strings.TrimPrefix(s.LDAPSURL, "ldaps://"),
+		backend: backend,
 		server:  &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12},
-		client:  &tls.Config{RootCAs: pool, ServerName: "127.0.0.1", MinVersion: tls.VersionTLS12},
+		client:  &tls.Config{RootCAs: pool, ServerName: host, MinVersion: tls.VersionTLS12},
 		open:    make(map[net.Conn]bool),
 		closed:  make(chan struct{}),
 	}
@@ -164,6 +186,15 @@ func (p *LDAPProxy) Open() int {
 		}
 	}
 	return n
+}
+
+// Sever ends all connections; new ones are taken.
+func (p *LDAPProxy) Sever() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for c := range p.open {
+		c.Close()
+	}
 }
 
 // Close ends the proxy and all its connections. What still waits is not passed

@@ -16,7 +16,7 @@ func TestLDAPProxy(t *testing.T) {
 	if err := through.Bind(ctx, PersonDN("alice"), FirstPassword); err != nil {
 		t.Errorf("bind through the proxy: %v", err)
 	}
-	if _, err := through.run(ctx, FirstPassword, "ldapwhoami", "-ZZ", "-x", "-H", p.URL, "-D", PersonDN("alice"), "-y", "/dev/stdin"); err != nil {
+	if _, err := through.Tools().run(ctx, FirstPassword, "ldapwhoami", "-ZZ", "-x", "-H", p.URL, "-D", PersonDN("alice"), "-y", "/dev/stdin"); err != nil {
 		t.Errorf("StartTLS through the proxy: %v", err)
 	}
 	if bytes.Contains(p.Clear(), []byte(FirstPassword)) {

@@ -12,7 +12,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 )
 
 // RedisACL are the rights of the service's Redis user, as the operator's guide
@@ -41,6 +40,8 @@ type RedisOptions struct {
 // Redis is a real redis-server on the loopback, with an append-only file and
 // without eviction.
 type Redis struct {
+	running
+
 	// Addr is host:port.
 	Addr string
 	// Username and Password are the ACL user of the service, see [RedisACL].
@@ -49,7 +50,6 @@ type Redis struct {
 	dir           string
 	tls           *Certificates
 	adminPassword string
-	process       *process
 }
 
 // StartRedis starts a server whose configuration and data lie in dir.
@@ -117,6 +117,9 @@ func (r *Redis) Start(ctx context.Context) error {
 	}
 	r.process = p
 	err = p.await(ctx, func(ctx context.Context) error {
+		if err := listening(ctx, r.Addr); err != nil {
+			return err
+		}
 		answer, err := r.Admin(ctx, "PING")
 		if err == nil && answer != "PONG" {
 			err = errors.New(answer)
@@ -129,18 +132,6 @@ func (r *Redis) Start(ctx context.Context) error {
 	}
 	return nil
 }
-
-// Stop ends the server in good order; what it holds stays on disk.
-func (r *Redis) Stop() { r.process.stop() }
-
-// Kill ends the server as a crash would.
-func (r *Redis) Kill() { r.process.kill() }
-
-// Pause makes the server hang: it accepts connections and answers nothing.
-func (r *Redis) Pause() error { return r.process.signal(syscall.SIGSTOP) }
-
-// Continue ends a pause.
-func (r *Redis) Continue() error { return r.process.signal(syscall.SIGCONT) }
 
 // Admin runs one command as Redis' administrator and returns the answer as
 // redis-cli prints it, without the last line break.

@@ -1,7 +1,6 @@
 package testenv
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,7 +8,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 )
 
@@ -45,14 +43,28 @@ type SlapdOptions struct {
 	// ServiceWrites are further attributes that the service account may write,
 	// such as pwdReset.
 	ServiceWrites []string
+	// FirstAccess is a rule of olcAccess in front of all others, from "to" on.
+	FirstAccess string
 	// AuditLog has slapd write every change into the file [Slapd.AuditLog].
 	AuditLog bool
 	// Certificates are the server's; default new ones.
 	Certificates *Certificates
+	// PasswordScheme is how slapd stores new passwords; default {SSHA}.
+	PasswordScheme string
+	// Durable has slapd wait for the disk with each write, as it does by default
+	// in production.
+	Durable bool
+	// Quiet keeps the stats log off.
+	Quiet bool
+	// ReplicaOf and UpdateRef: see [NewSlapdReplica].
+	ReplicaOf *Slapd
+	UpdateRef string
 }
 
 // Slapd is a running OpenLDAP server with the people of [People].
 type Slapd struct {
+	running
+
 	// URL is ldap://127.0.0.1:port, for StartTLS.
 	URL string
 	// LDAPSURL is ldaps://127.0.0.1:port.
@@ -64,8 +76,8 @@ type Slapd struct {
 	// Certificates are the server's own, for a proxy in front of it.
 	Certificates *Certificates
 
-	dir     string
-	process *process
+	dir   string
+	quiet bool
 }
 
 // NewSlapd starts slapd for a test, or skips it where slapd is not installed.
@@ -87,7 +99,7 @@ func NewSlapd(tb TB, options ...SlapdOptions) *Slapd {
 // StartSlapd writes configuration and people into dir, which must be empty,
 // and starts slapd there on two random ports.
 func StartSlapd(ctx context.Context, dir string, options SlapdOptions) (*Slapd, error) {
-	s := &Slapd{BaseDN: BaseDN, ServiceDN: ServiceDN, ServicePassword: ServicePassword, dir: dir, Certificates: options.Certificates}
+	s := &Slapd{BaseDN: BaseDN, ServiceDN: ServiceDN, ServicePassword: ServicePassword, dir: dir, quiet: options.Quiet, Certificates: options.Certificates}
 	if s.Certificates == nil {
 		var err error
 		if s.Certificates, err = NewCertificates(dir); err != nil {
@@ -152,12 +164,19 @@ func (s *Slapd) load(ctx context.Context, options SlapdOptions) error {
 // Start starts slapd again on the same ports and data after [Slapd.Stop].
 func (s *Slapd) Start(ctx context.Context) error {
 	// -d keeps slapd in the foreground and its stats log in our file.
-	p, err := spawn(s.dir, "slapd", "-d", "stats", "-F", filepath.Join(s.dir, "config"), "-h", s.URL+" "+s.LDAPSURL)
+	level := "stats"
+	if s.quiet {
+		level = "none"
+	}
+	p, err := spawn(s.dir, "slapd", "-d", level, "-F", filepath.Join(s.dir, "config"), "-h", s.URL+" "+s.LDAPSURL)
 	if err != nil {
 		return err
 	}
 	err = p.await(ctx, func(ctx context.Context) error {
-		_, err := s.run(ctx, "", "ldapwhoami", "-x", "-H", s.LDAPSURL)
+		if err := listening(ctx, strings.TrimPrefix(s.URL, "ldap://")); err != nil {
+			return err
+		}
+		_, err := s.Tools().run(ctx, "", "ldapwhoami", "-x", "-H", s.LDAPSURL)
 		return err
 	})
 	if err != nil {
@@ -168,54 +187,6 @@ func (s *Slapd) Start(ctx context.Context) error {
 	return nil
 }
 
-// Stop ends slapd and waits for it. It may be called twice.
-func (s *Slapd) Stop() {
-	if s.process != nil {
-		s.process.stop()
-		s.process = nil
-	}
-}
-
-// Kill ends slapd at once, as a crash would.
-func (s *Slapd) Kill() {
-	if s.process != nil {
-		s.process.kill()
-		s.process = nil
-	}
-}
-
-// Pause stops slapd without closing its connections: it takes bytes and does
-// not answer.
-func (s *Slapd) Pause() error {
-	if err := s.process.signal(syscall.SIGSTOP); err != nil {
-		return err
-	}
-	// The signal takes its time: until then slapd may still answer.
-	return s.process.await(context.Background(), func(context.Context) error { return stopped(s.process.cmd.Process.Pid) })
-}
-
-// stopped returns nil when all threads of a process stand still (proc(5)).
-func stopped(pid int) error {
-	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
-	if err != nil {
-		return err
-	}
-	for _, path := range threads {
-		text, err := os.ReadFile(path)
-		if err != nil {
-			return err
-		}
-		// The state follows the name, which stands in parentheses.
-		if _, rest, _ := strings.Cut(string(text), ") "); !strings.HasPrefix(rest, "T") {
-			return errors.New("a thread is still running")
-		}
-	}
-	return nil
-}
-
-// Continue ends [Slapd.Pause]. What arrived in between is carried out.
-func (s *Slapd) Continue() error { return s.process.signal(syscall.SIGCONT) }
-
 // Log is the path of slapd's stats log: one line for each bind, search and
 // write.
 func (s *Slapd) Log() string { return filepath.Join(s.dir, "slapd.out") }
@@ -224,34 +195,31 @@ func (s *Slapd) Log() string { return filepath.Join(s.dir, "slapd.out") }
 // in front of each that names who asked (slapo-auditlog(5)).
 func (s *Slapd) AuditLog() string { return filepath.Join(s.dir, "audit.ldif") }
 
+// Tools are OpenLDAP's own clients for this server.
+func (s *Slapd) Tools() LDAPTools { return LDAPTools{URL: s.LDAPSURL, CAFile: s.CAFile} }
+
 // Whoami binds over LDAPS with OpenLDAP's own client and returns who slapd
 // takes it for ("dn:…").
 func (s *Slapd) Whoami(ctx context.Context, dn, password string) (string, error) {
-	return s.run(ctx, password, "ldapwhoami", "-x", "-H", s.LDAPSURL, "-D", dn, "-y", "/dev/stdin")
+	return s.Tools().Whoami(ctx, dn, password)
 }
 
 // Bind reports whether slapd lets dn in with a password; the error wraps
 // [ErrInvalidCredentials] where it does not.
 func (s *Slapd) Bind(ctx context.Context, dn, password string) error {
-	_, err := s.Whoami(ctx, dn, password)
-	return err
+	return s.Tools().Bind(ctx, dn, password)
 }
 
 // Modify applies LDIF changes as the root DN, operational attributes included.
 // Entries without a changetype are added.
 func (s *Slapd) Modify(ctx context.Context, ldif string) error {
-	path := filepath.Join(s.dir, "changes.ldif")
-	if err := os.WriteFile(path, []byte(ldif), 0o600); err != nil {
-		return err
-	}
-	_, err := s.run(ctx, rootPassword, "ldapmodify", "-a", "-e", "relax", "-x", "-H", s.LDAPSURL, "-D", rootDN, "-y", "/dev/stdin", "-f", path)
-	return err
+	return s.Tools().Modify(ctx, rootDN, rootPassword, ldif)
 }
 
 // Attribute returns the values of one attribute of an entry, read as the root
 // DN.
 func (s *Slapd) Attribute(ctx context.Context, dn, name string) ([]string, error) {
-	output, err := s.run(ctx, rootPassword, "ldapsearch", "-x", "-LLL", "-o", "ldif-wrap=no", "-H", s.LDAPSURL, "-D", rootDN, "-y", "/dev/stdin", "-b", dn, "-s", "base", "(objectClass=*)", name)
+	output, err := s.Tools().run(ctx, rootPassword, "ldapsearch", "-x", "-LLL", "-o", "ldif-wrap=no", "-H", s.LDAPSURL, "-D", rootDN, "-y", "/dev/stdin", "-b", dn, "-s", "base", "(objectClass=*)", name)
 	if err != nil {
 		return nil, err
 	}
@@ -262,24 +230,4 @@ func (s *Slapd) Attribute(ctx context.Context, dn, name string) ([]string, error
 		}
 	}
 	return values, nil
-}
-
-// run runs one of OpenLDAP's clients with the password on its standard input.
-func (s *Slapd) run(ctx context.Context, password, program string, args ...string) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, program, args...)
-	cmd.Env = append(os.Environ(), "LDAPTLS_CACERT="+s.CAFile, "LDAPTLS_REQCERT=demand")
-	cmd.Stdin = strings.NewReader(password)
-	var out, problem bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &problem
-	err := cmd.Run()
-	if err == nil {
-		return strings.TrimSuffix(out.String(), "\n"), nil
-	}
-	const invalidCredentials = 49 // the clients exit with the result code
-	if cmd.ProcessState != nil && cmd.ProcessState.ExitCode() == invalidCredentials {
-		return "", fmt.Errorf("%s: %w: %s", program, ErrInvalidCredentials, problem.String())
-	}
-	return "", fmt.Errorf("%s: %w: %s", program, err, problem.String())
 }

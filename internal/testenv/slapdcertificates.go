@@ -15,3 +15,8 @@ func NewExpiredCertificates(dir string) (*Certificates, error) {
 func NewCertificatesFor(dir, name string) (*Certificates, error) {
 	return newCertificates(dir, time.Now().Add(24*time.Hour), name)
 }
+
+// NewCertificatesUntil makes certificates in dir that end then.
+func NewCertificatesUntil(dir string, until time.Time) (*Certificates, error) {
+	return newCertificates(dir, until, "localhost", net.IPv4(127, 0, 0, 1))
+}

@@ -1,6 +1,7 @@
 package testenv
 
 import (
+	"cmp"
 	"path/filepath"
 	"strings"
 )
@@ -15,7 +16,20 @@ func slapdConfig(dir string, certificates *Certificates, options SlapdOptions) s
 	if options.AuditLog {
 		ldif = strings.Replace(ldif, "olcModuleLoad: ppolicy\n", "olcModuleLoad: ppolicy\nolcModuleLoad: auditlog\n", 1) + slapdAuditLDIF
 	}
+	scheme := cmp.Or(options.PasswordScheme, SchemeSSHA)
+	if scheme == SchemeArgon2 {
+		ldif = strings.Replace(ldif, "olcModuleLoad: ppolicy\n", "olcModuleLoad: ppolicy\nolcModuleLoad: argon2\n", 1)
+	}
+	if options.Durable {
+		ldif = strings.Replace(ldif, "olcDbNoSync: TRUE", "olcDbNoSync: FALSE", 1)
+	}
+	if options.Quiet {
+		ldif = strings.Replace(ldif, "olcLogLevel: stats", "olcLogLevel: none", 1)
+	}
+	ldif = replicated(ldif, options)
 	return strings.NewReplacer(
+		"@SCHEME@", scheme,
+		"@FIRST@", firstRight(options.FirstAccess),
 		"@WRITES@", furtherRights(options.ServiceWrites),
 		"@AUDIT@", filepath.Join(dir, "audit.ldif"),
 		"@DIR@", filepath.Join(dir, "data"),
@@ -31,13 +45,21 @@ func slapdConfig(dir string, certificates *Certificates, options SlapdOptions) s
 	).Replace(ldif)
 }
 
+// firstRight is a rule in front of all others.
+func firstRight(rule string) string {
+	if rule == "" {
+		return ""
+	}
+	return "olcAccess: {0}" + rule + "\n"
+}
+
 // furtherRights is the rule for what the service account writes besides the
 // password.
 func furtherRights(attributes []string) string {
 	if len(attributes) == 0 {
 		return ""
 	}
-	return "olcAccess: {2}to attrs=" + strings.Join(attributes, ",") + "\n  by dn.exact=\"" + ServiceDN + "\" write\n  by self read\n  by users read\n  by * none\n"
+	return "olcAccess: {3}to attrs=" + strings.Join(attributes, ",") + "\n  by dn.exact=\"" + ServiceDN + "\" write\n  by self read\n  by users read\n  by * none\n"
 }
 
 // slapdAuditLDIF is the overlay that writes down every change.
@@ -85,7 +107,7 @@ dn: olcDatabase={-1}frontend,cn=config
 objectClass: olcDatabaseConfig
 objectClass: olcFrontendConfig
 olcDatabase: {-1}frontend
-olcPasswordHash: {SSHA}
+olcPasswordHash: @SCHEME@
 olcAccess: {0}to dn.base="" by * read
 olcAccess: {1}to dn.base="cn=subschema" by * read
 
@@ -102,19 +124,19 @@ olcSuffix: @BASE@
 olcRootDN: @ROOT@
 olcRootPW: @ROOTPW@
 olcDbDirectory: @DIR@
-olcDbMaxSize: 1073741824
+olcDbMaxSize: 17179869184
 olcDbNoSync: TRUE
 olcDbIndex: objectClass eq
 olcDbIndex: uid,mail,cn,member eq
 olcDbIndex: entryCSN,entryUUID eq
 olcLimits: {0}dn.exact="@SERVICE@" size=unlimited time=unlimited size.prtotal=unlimited
-olcAccess: {0}to attrs=userPassword
+@FIRST@olcAccess: {1}to attrs=userPassword
   by dn.exact="@SERVICE@" @RIGHT@
   by self =xw
   by anonymous auth
   by * none
-olcAccess: {1}to attrs=pwdHistory by * none
-@WRITES@olcAccess: {3}to *
+olcAccess: {2}to attrs=pwdHistory by * none
+@WRITES@olcAccess: {4}to *
   by dn.exact="@SERVICE@" read
   by self read
   by users read

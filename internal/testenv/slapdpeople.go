@@ -60,7 +60,13 @@ func PersonLDIF(uid string, lines ...string) string {
 // generalizedTime is the form of a time in LDAP (RFC 4517 §3.3.13).
 func generalizedTime(t time.Time) string { return t.UTC().Format("20060102150405Z") }
 
+// PeopleLDIF is the content of every slapd of this package, for other servers.
+func PeopleLDIF(options SlapdOptions) string { return slapdData(options, time.Now()) }
+
 func slapdData(options SlapdOptions, now time.Time) string {
+	if options.ReplicaOf != nil {
+		return "" // all comes from there
+	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "dn: %s\nobjectClass: dcObject\nobjectClass: organization\ndc: example\no: Example\n", BaseDN)
 	for _, unit := range []string{"people", "groups", "services", "policies"} {

@@ -1,9 +1,10 @@
 // Package testenv starts real servers on the loopback for tests, benchmarks
-// and the demonstration: slapd, redis-server and a mail server, each in a
-// directory of its own that goes with it, with certificates made on the spot.
+// and the demonstration: slapd, Samba's domain controller, 389 Directory
+// Server, redis-server and a mail server, each in a directory of its own that
+// goes with it, with certificates made on the spot.
 //
 // Rules: a server is started by us and stopped by its pid; it listens on
-// 127.0.0.1 only; nothing is shared between tests. A test whose server is not
+// loopback only; nothing is shared between tests but snapshots to copy from. A test whose server is not
 // installed says so and is skipped; under REQUIRE_INTEGRATION=1 (set by
 // `make test`) that is a failure.
 package testenv
@@ -16,6 +17,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -43,6 +45,39 @@ func Need(tb TB, programs ...string) {
 	}
 }
 
+// NeedRoot skips the test where we are not root.
+func NeedRoot(tb TB, server string) {
+	tb.Helper()
+	if os.Geteuid() == 0 {
+		return
+	}
+	if os.Getenv("REQUIRE_INTEGRATION") == "1" {
+		tb.Fatalf("%s has to be started as root and REQUIRE_INTEGRATION=1 is set", server)
+	}
+	tb.Skipf("skipped: %s has to be started as root", server)
+}
+
+// logWhenFailed shows the end of a server's log beside a test that failed.
+func logWhenFailed(tb TB, path string) {
+	if t, ok := tb.(interface {
+		Failed() bool
+		Logf(format string, args ...any)
+	}); ok && t.Failed() {
+		t.Logf("%s ends with:\n%s", filepath.Base(path), lastLines(path))
+	}
+}
+
+// lastLines returns the end of a log.
+func lastLines(path string) string {
+	const count = 30
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return err.Error()
+	}
+	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
+	return strings.Join(lines[max(0, len(lines)-count):], "\n")
+}
+
 // find looks where Debian puts servers too, which PATH may leave out.
 func find(program string) (string, error) {
 	if path, err := exec.LookPath(program); err == nil {
@@ -57,16 +92,6 @@ func find(program string) (string, error) {
 	return "", fmt.Errorf("%s: %w", program, exec.ErrNotFound)
 }
 
-// FreePort returns a TCP port of the loopback that was free a moment ago.
-func FreePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port, nil
-}
-
 // process is a child that dies with us.
 type process struct {
 	cmd  *exec.Cmd
@@ -76,6 +101,11 @@ type process struct {
 
 // spawn starts a program with its output in a file of dir.
 func spawn(dir, program string, args ...string) (*process, error) {
+	return spawnWith(syscall.SysProcAttr{}, dir, program, args...)
+}
+
+// spawnWith is spawn for a child with a user or namespaces of its own.
+func spawnWith(attributes syscall.SysProcAttr, dir, program string, args ...string) (*process, error) {
 	path, err := find(program)
 	if err != nil {
 		return nil, err
@@ -87,7 +117,8 @@ func spawn(dir, program string, args ...string) (*process, error) {
 	defer output.Close()
 	cmd := exec.Command(path, args...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, output, output
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	attributes.Pdeathsig = syscall.SIGKILL
+	cmd.SysProcAttr = &attributes
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", program, err)
 	}
@@ -119,12 +150,53 @@ func (p *process) kill() {
 	<-p.done
 }
 
+// pause stops the child until it is told to continue.
+func (p *process) pause() error {
+	if err := p.signal(syscall.SIGSTOP); err != nil {
+		return err
+	}
+	// The signal takes its time: until then the child may still answer.
+	return p.await(context.Background(), func(context.Context) error { return stopped(p.cmd.Process.Pid) })
+}
+
+// stopped returns nil when all threads of a process stand still (proc(5)).
+func stopped(pid int) error {
+	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
+	if err != nil {
+		return err
+	}
+	for _, path := range threads {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		// The state follows the name, which stands in parentheses.
+		if _, rest, _ := strings.Cut(string(text), ") "); !strings.HasPrefix(rest, "T") {
+			return errors.New("a thread is still running")
+		}
+	}
+	return nil
+}
+
 // errNotReady is what await returns when time is over.
 var errNotReady = errors.New("the server did not become ready")
 
-// await calls ready until it succeeds, the child ends or ten seconds are over.
+// listening returns nil when something takes connections at all addresses. It
+// costs nothing beside a client of the protocol, which is to be asked only then.
+func listening(ctx context.Context, addresses ...string) error {
+	for _, address := range addresses {
+		c, err := new(net.Dialer).DialContext(ctx, "tcp", address)
+		if err != nil {
+			return err
+		}
+		_ = c.Close()
+	}
+	return nil
+}
+
+// await calls ready until it succeeds, the child ends or half a minute is over.
 func (p *process) await(ctx context.Context, ready func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()

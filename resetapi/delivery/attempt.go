@@ -33,7 +33,7 @@ func (a *attempt) work(ctx context.Context) (conclude func(context.Context) erro
 		a.Logger.Error("a job in the delivery queue does not open; it is dropped", "job", a.id, "error", err)
 		return a.die(WhyUnreadable)
 	}
-	now, err := a.Queue.Now(ctx)
+	now, err := a.now(ctx)
 	if err != nil {
 		return nil // the reading side tells of it
 	}
@@ -112,7 +112,7 @@ func (a *attempt) pauseAfter(failures int) time.Duration {
 // once asks for the recipients and sends to those that have nothing yet. What it
 // returns is the temporary failures; those for good are noted in the job.
 func (a *attempt) once(ctx context.Context) error {
-	if a.Held != nil && a.job.Kind != KindSupport { // who is stopped needs help all the more
+	if a.Held != nil && !ForSupport(a.job.Kind) { // who is stopped needs help all the more
 		switch held, err := a.Held(ctx); {
 		case err != nil:
 			a.Logger.Warn("it is not known whether messages are held; none is sent", "job", a.id, "error", err)
@@ -134,6 +134,10 @@ func (a *attempt) once(ctx context.Context) error {
 		if slices.Contains(progress.Sent, m.ID) || slices.Contains(progress.Refused, m.ID) {
 			continue
 		}
+		if a.heldBy(ctx, m.Method) {
+			failures = append(failures, errHeld)
+			continue
+		}
 		err := a.send(ctx, m)
 		switch {
 		case err == nil:
@@ -152,6 +156,18 @@ func (a *attempt) once(ctx context.Context) error {
 		}
 	}
 	return errors.Join(failures...)
+}
+
+// heldBy reports whether nothing may be sent by one method.
+func (a *attempt) heldBy(ctx context.Context, method string) bool {
+	if a.HeldBy == nil || ForSupport(a.job.Kind) {
+		return false
+	}
+	held, err := a.HeldBy(ctx, method)
+	if err != nil {
+		a.Logger.Warn("it is not known whether messages are held; none is sent", "job", a.id, "error", err)
+	}
+	return held || err != nil
 }
 
 func (a *attempt) send(ctx context.Context, m Message) (err error) {

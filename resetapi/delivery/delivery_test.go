@@ -188,7 +188,7 @@ func TestWorkerDelivers(t *testing.T) {
 	out := newOutbox()
 	stop := run(t, &Worker{Queue: q, Recipients: recipients(toAlice), Channels: map[string]Channel{"email": out}})
 	add(t, q, job("12345678"))
-	want := Message{Method: "email", Kind: KindCode, To: "alice@example.org", Code: "12345678", Language: "en"}
+	want := Message{Method: "email", Kind: KindCode, Challenge: job("12345678").Challenge, To: "alice@example.org", Code: "12345678", Language: "en"}
 	if diff := cmp.Diff(want, receive(t, out), cmpopts.IgnoreFields(Message{}, "ID")); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

@@ -18,12 +18,43 @@ const (
 	KindCode = "code"
 	// KindNotice tells the holder of an account that its password was changed.
 	KindNotice = "notice"
+	// KindOverwritten tells them that a password was being set, and that another
+	// change came before or after it.
+	KindOverwritten = "overwritten"
+	// KindUnfinished tells them that the old password is dead and a new one is not
+	// set yet.
+	KindUnfinished = "unfinished"
+	// KindUnlocked tells them that their account was unlocked and the password stays.
+	KindUnlocked = "unlocked"
+	// KindChanged tells them that somebody who knew the password changed it here.
+	KindChanged = "changed"
+	// KindContacts tells them, by the contacts that were there before, that those of
+	// their account were changed.
+	KindContacts = "contacts"
 	// KindRefusal tells the holder of an account why it cannot be reset here,
 	// and whom to ask.
 	KindRefusal = "refusal"
 	// KindSupport brings a request for help to support.
 	KindSupport = "support"
+	// KindBlocked tells the holder of an account that self-service was stopped
+	// for it, because one of them said "that was not me".
+	KindBlocked = "blocked"
+	// KindAlarm tells support the same.
+	KindAlarm = "alarm"
 )
+
+// IsNotice reports whether a kind tells the holder of an account of a change that
+// was made, so that nothing may keep it back.
+func IsNotice(kind string) bool {
+	switch kind {
+	case KindNotice, KindOverwritten, KindUnfinished, KindUnlocked, KindChanged, KindContacts, KindBlocked:
+		return true
+	}
+	return false
+}
+
+// ForSupport reports whether a kind is for support.
+func ForSupport(kind string) bool { return kind == KindSupport || kind == KindAlarm }
 
 // NoticeLifetime is how long a notice or a request for help is tried: the
 // ExpiresAt of its job.
@@ -37,6 +68,12 @@ const (
 	ReasonProtected      = "protected"
 	ReasonNotEnabled     = "not_enabled"
 	ReasonTooFewContacts = "too_few_contacts"
+	// ReasonStopped: after too many wrong codes in a row no code is compared.
+	ReasonStopped = "stopped"
+	// ReasonBlocked: the holder of the account said "that was not me".
+	ReasonBlocked = "blocked"
+	// ReasonFrozen: the operator stopped self-service for a part of the directory.
+	ReasonFrozen = "frozen"
 )
 
 // Job is what waits in the queue.
@@ -52,6 +89,9 @@ type Job struct {
 	// may outlive the recovery.
 	Directory string `json:"directory,omitempty"`
 	Person    string `json:"person,omitempty"`
+	// Holder is what the directory said of whom a notice is for when it was made;
+	// zero where nobody had read it.
+	Holder Holder `json:"holder,omitzero"`
 	// Method is the channel: "email" or "sms".
 	Method string `json:"method"`
 	// Code is the issued recovery code, if any.
@@ -74,11 +114,20 @@ type Job struct {
 	Caller Caller `json:"caller,omitzero"`
 	// ExpiresAt is when sending is of no use any more, by Redis' clock.
 	ExpiresAt time.Time `json:"expires_at"`
+	// Old are the contacts that a notice of others goes to.
+	Old []Old `json:"old,omitempty"`
 	// Attempt counts how often the job was tried before: what should happen
 	// once a job is for attempt 0, which is repeated only after a crash.
 	Attempt int `json:"attempt,omitempty"`
 	// Progress is the workers' own note.
 	Progress Progress `json:"progress,omitzero"`
+}
+
+// Holder is the holder of an account.
+type Holder struct {
+	Login string `json:"login,omitempty"`
+	// Mail is the primary mail address, as it stands in the directory.
+	Mail string `json:"mail,omitempty"`
 }
 
 // Caller is what somebody who asks for help wrote: text of a stranger, of which
@@ -118,6 +167,8 @@ type Message struct {
 	Network  string
 	Device   string
 	Reason   string
+	// Challenge is the id of what a code answers; the job's own is taken.
+	Challenge string
 	// To is one contact in normal form.
 	To string
 	// Code is the issued recovery code, if any.
@@ -130,6 +181,9 @@ type Message struct {
 	// Reference is the short number by which support finds what a message is
 	// about.
 	Reference string
+	// Link is where the holder of the account can say "that was not me"; empty
+	// where a message has no such link.
+	Link string
 	// Caller is who asks for help, and CallerLanguage the language of the pages
 	// that they saw.
 	Caller         Caller
@@ -141,6 +195,7 @@ type Message struct {
 // of fills a message with what its job says.
 func (m Message) of(j Job) Message {
 	m.Method, m.Kind, m.Language = cmp.Or(m.Method, j.Method), cmp.Or(m.Kind, j.Kind), cmp.Or(m.Language, j.Language)
+	m.Challenge = cmp.Or(m.Challenge, j.Challenge)
 	m.Network, m.Device, m.Reason = cmp.Or(m.Network, j.Network), cmp.Or(m.Device, j.Device), cmp.Or(m.Reason, j.Reason)
 	if m.At.IsZero() {
 		m.At = j.At
@@ -149,7 +204,9 @@ func (m Message) of(j Job) Message {
 }
 
 // kept reports whether the payload of the job outlives its failure.
-func (j Job) kept() bool { return j.Kind == KindNotice || j.Kind == KindSupport }
+func (j Job) kept() bool {
+	return IsNotice(j.Kind) || ForSupport(j.Kind)
+}
 
 // again is a kept job as it is when it is retried: with all its time, and also
 // for those who refused it.

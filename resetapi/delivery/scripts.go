@@ -15,6 +15,11 @@ const finishJob = `
 redis.call('XACK', KEYS[1], ARGV[1], ARGV[2])
 return redis.call('XDEL', KEYS[1], ARGV[2])`
 
+// countJobs counts at one moment, also where Redis is full, which refuses every
+// transaction: KEYS stream, later, dead.
+const countJobs = `
+return {redis.call('XLEN', KEYS[1]), redis.call('ZCARD', KEYS[2]), redis.call('XLEN', KEYS[3])}`
+
 // deferJob puts an entry aside until later, unless it is not this consumer's
 // any more: KEYS stream, later, jobs; ARGV group, consumer, entry, id, job,
 // wait in ms.

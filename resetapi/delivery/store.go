@@ -48,13 +48,13 @@ type Queue struct {
 }
 
 type scripts struct {
-	add, finish, later, wake, bury, retry, renew, retire *redis.Script
+	add, count, finish, later, wake, bury, retry, renew, retire *redis.Script
 }
 
 // NewQueue returns the queue in s, whose jobs are sealed with keys.
 func NewQueue(s *store.Store, keys *keyring.Ring, c Config) *Queue {
 	return &Queue{store: s, keys: keys, config: c, scripts: scripts{
-		add: redis.NewScript(addJob), finish: redis.NewScript(finishJob),
+		add: redis.NewScript(addJob), count: redis.NewScript(countJobs), finish: redis.NewScript(finishJob),
 		later: redis.NewScript(deferJob), wake: redis.NewScript(wakeJobs),
 		bury: redis.NewScript(buryJob), retry: redis.NewScript(retryLetter),
 		renew: redis.NewScript(renewClaims), retire: redis.NewScript(retireConsumers),
@@ -92,12 +92,11 @@ type Counts struct {
 
 // Counts counts the jobs.
 func (q *Queue) Counts(ctx context.Context) (Counts, error) {
-	batch := q.store.TxPipeline()
-	queued, delayed, dead := batch.XLen(ctx, StreamKey()), batch.ZCard(ctx, LaterKey()), batch.XLen(ctx, deadKey())
-	if _, err := batch.Exec(ctx); err != nil {
+	counts, err := q.scripts.count.Run(ctx, q.store, []string{StreamKey(), LaterKey(), deadKey()}).Int64Slice()
+	if err != nil {
 		return Counts{}, store.Unavailable(err)
 	}
-	return Counts{Queued: int(queued.Val()), Delayed: int(delayed.Val()), Dead: int(dead.Val())}, nil
+	return Counts{Queued: int(counts[0]), Delayed: int(counts[1]), Dead: int(counts[2])}, nil
 }
 
 // entry is one job as it lies in the stream.

@@ -34,6 +34,8 @@ type Worker struct {
 	// Held reports whether nothing may be sent at present; an error holds too.
 	// It is asked before each attempt. May be nil.
 	Held func(ctx context.Context) (bool, error)
+	// HeldBy is Held for the messages of one method. May be nil.
+	HeldBy func(ctx context.Context, method string) (bool, error)
 	// Observe is told how each message, and each job without one, came out: one
 	// of [OutcomeSent], [OutcomeFailed], [OutcomeRefused] and [OutcomeExpired].
 	// May be nil.
@@ -80,6 +82,8 @@ type shift struct {
 	room     chan struct{} // one place for each job in hand
 	nudged   chan struct{} // a job was put aside
 	jobs     sync.WaitGroup
+
+	clock clock
 
 	mu   sync.Mutex
 	held map[string]context.CancelFunc // by place in the stream

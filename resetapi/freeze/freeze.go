@@ -1,6 +1,7 @@
-// Package freeze owns the switch that stops self-service for everyone at once.
+// Package freeze owns the switch that stops self-service: for everyone at once,
+// for one channel such as SMS, or for one subtree of a directory.
 //
-// There are two switches, and either is enough: a record in Redis, which all
+// For everyone there are two switches, and either is enough: a record in Redis, which all
 // servers see within a second, and a local file, which works while Redis is
 // away and without any command: whoever may write there makes it by hand. While
 // Redis cannot be asked and the file is not there, nobody can tell: that is an
@@ -19,6 +20,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -37,8 +39,18 @@ const (
 	byFile = "freeze_file"
 )
 
+// Scope is what a freeze stops; the zero Scope is everything.
+type Scope struct {
+	// Channel is a method by which codes are sent, such as "sms".
+	Channel string `json:"channel,omitempty"`
+	// Under is the DN of a subtree.
+	Under string `json:"under,omitempty"`
+}
+
 // Record tells of a freeze.
 type Record struct {
+	Scope
+
 	At     time.Time `json:"at"`
 	By     string    `json:"by"`
 	Reason string    `json:"reason"`
@@ -49,6 +61,10 @@ var ErrUnwritable = errors.New("the freeze_file cannot be changed")
 
 // Switch is both switches. Its methods are safe for concurrent use.
 type Switch struct {
+	// Observe is told whether everything is frozen, whenever that was asked; may
+	// be nil. Set it before the first use.
+	Observe func(frozen bool)
+
 	store  *store.Store
 	file   string
 	logger *slog.Logger
@@ -59,9 +75,18 @@ type Switch struct {
 }
 
 type answer struct {
-	record Record
-	frozen bool
-	err    error
+	records []Record
+	err     error
+}
+
+// all returns the freeze of everything, if there is one.
+func (a answer) all() (Record, bool) {
+	for _, r := range a.records {
+		if r.Scope == (Scope{}) {
+			return r, true
+		}
+	}
+	return Record{}, false
 }
 
 // New returns the switch in s and at a path; an empty path means no local file.
@@ -69,39 +94,101 @@ func New(s *store.Store, file string, logger *slog.Logger) *Switch {
 	return &Switch{store: s, file: file, logger: logger}
 }
 
-// Frozen reports whether self-service is frozen, and why. What it says is at
-// most a second old. When it fails, nobody knows, and nothing may go on.
+// Frozen reports whether self-service is frozen for everyone, and why. What it
+// says is at most a second old. When it fails, nobody knows, and nothing may go on.
 func (s *Switch) Frozen(ctx context.Context) (reason string, frozen bool, err error) {
+	known := s.ask(ctx)
+	record, frozen := known.all()
+	return record.Reason, frozen, known.err
+}
+
+// FrozenChannel is Frozen for one channel: whether it is frozen by itself.
+func (s *Switch) FrozenChannel(ctx context.Context, channel string) (bool, error) {
+	known := s.ask(ctx)
+	return slices.ContainsFunc(known.records, func(r Record) bool { return r.Channel != "" && r.Channel == channel }), known.err
+}
+
+// FrozenSubtrees returns the DNs of the subtrees that are frozen by themselves.
+// It fails like Frozen.
+func (s *Switch) FrozenSubtrees(ctx context.Context) ([]string, error) {
+	known := s.ask(ctx)
+	var tops []string
+	for _, r := range known.records {
+		if r.Under != "" {
+			tops = append(tops, r.Under)
+		}
+	}
+	return tops, known.err
+}
+
+// ask returns what is known, at most a second old.
+func (s *Switch) ask(ctx context.Context) answer {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.asked.IsZero() || time.Since(s.asked) >= rememberFor {
 		// The answer is for the others too: it does not depend on who asks.
 		limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 		defer cancel()
-		before := s.last.frozen
-		s.last.record, s.last.frozen, s.last.err = s.Status(limit)
+		before := s.last
+		s.last.records, s.last.err = s.Status(limit)
 		s.asked = time.Now()
 		s.tell(ctx, before)
+		if _, frozen := s.last.all(); s.Observe != nil && s.last.err == nil {
+			s.Observe(frozen)
+		}
 	}
-	return s.last.record.Reason, s.last.frozen, s.last.err
+	return s.last
 }
 
 // tell logs a change.
-func (s *Switch) tell(ctx context.Context, before bool) {
-	switch now := s.last; {
-	case now.err != nil || now.frozen == before:
-	case now.frozen:
-		s.logger.WarnContext(ctx, "self-service is frozen", "since", now.record.At, "by", now.record.By, "reason", now.record.Reason)
-	default:
+func (s *Switch) tell(ctx context.Context, before answer) {
+	was, now := before.scopes(), s.last.scopes()
+	if s.last.err != nil || slices.Equal(was, now) {
+		return
+	}
+	if len(now) == 0 {
 		s.logger.WarnContext(ctx, "self-service is not frozen any more")
+		return
+	}
+	for _, r := range s.last.records {
+		if !slices.Contains(was, r.Scope.name()) {
+			s.logger.WarnContext(ctx, "self-service is frozen", "what", r.Scope.kind(), "since", r.At, "by", r.By, "reason", r.Reason)
+		}
+	}
+	if len(now) < len(was) {
+		s.logger.WarnContext(ctx, "a part of self-service is not frozen any more", "frozen", len(now))
 	}
 }
 
-// Status asks both switches now. The file counts first: it works without Redis.
-func (s *Switch) Status(ctx context.Context) (Record, bool, error) {
+func (a answer) scopes() []string {
+	var names []string
+	for _, r := range a.records {
+		names = append(names, r.Scope.name())
+	}
+	slices.Sort(names)
+	return names
+}
+
+// kind is what may be logged of a scope: a DN tells of people.
+func (s Scope) kind() string {
+	switch {
+	case s.Channel != "":
+		return s.Channel
+	case s.Under != "":
+		return "a subtree"
+	default:
+		return "everything"
+	}
+}
+
+// Status asks now for all freezes. The file counts first: it works without Redis.
+func (s *Switch) Status(ctx context.Context) ([]Record, error) {
 	record, frozen, err := s.local()
-	if frozen || err != nil {
-		return record, frozen, err
+	if err != nil {
+		return nil, err
+	}
+	if frozen {
+		return []Record{record}, nil
 	}
 	return s.load(ctx)
 }
@@ -140,15 +227,15 @@ func firstLine(path string) string {
 	return strings.ToValidUTF8(strings.TrimSpace(line), "")
 }
 
-// Freeze stops self-service everywhere. When Redis does not take the record,
-// the local file is made instead, where one is configured, and everywhere is
-// false: other machines are not frozen.
-func (s *Switch) Freeze(ctx context.Context, by, reason string) (everywhere bool, err error) {
-	err = s.save(ctx, by, reason)
+// Freeze stops self-service on all servers. When Redis does not take the record
+// of everything, the local file is made instead, where one is configured, and
+// everywhere is false: other machines are not frozen.
+func (s *Switch) Freeze(ctx context.Context, what Scope, by, reason string) (everywhere bool, err error) {
+	err = s.save(ctx, Record{Scope: what, By: by, Reason: reason})
 	if err == nil {
 		return true, nil
 	}
-	if s.file == "" {
+	if s.file == "" || what != (Scope{}) {
 		return false, err
 	}
 	if err := os.WriteFile(s.file, []byte(reason+"\n"), 0o644); err != nil {
@@ -157,13 +244,16 @@ func (s *Switch) Freeze(ctx context.Context, by, reason string) (everywhere bool
 	return false, nil
 }
 
-// Unfreeze takes both switches back. The local files of other machines stay.
-func (s *Switch) Unfreeze(ctx context.Context) error {
-	err := s.remove(ctx)
-	if s.file != "" {
-		if gone := os.Remove(s.file); gone != nil && !errors.Is(gone, fs.ErrNotExist) {
+// Unfreeze takes one freeze back, that of everything with the local file; the
+// files of other machines stay. It reports whether there was one in Redis.
+func (s *Switch) Unfreeze(ctx context.Context, what Scope) (was bool, err error) {
+	was, err = s.remove(ctx, what)
+	if s.file != "" && what == (Scope{}) {
+		gone := os.Remove(s.file)
+		if gone != nil && !errors.Is(gone, fs.ErrNotExist) {
 			err = errors.Join(err, fmt.Errorf("%w: %w", ErrUnwritable, gone))
 		}
+		was = was || gone == nil
 	}
-	return err
+	return was, err
 }

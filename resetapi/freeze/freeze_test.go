@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -51,15 +52,15 @@ func TestFreezeIsSeenElsewhere(t *testing.T) {
 	here := New(open(t, r), "", slog.New(slog.DiscardHandler))
 	there := New(open(t, r), "", slog.New(slog.NewTextHandler(&log, nil)))
 	want(t, there, false, "")
-	if everywhere, err := here.Freeze(t.Context(), "ann", "an attack"); err != nil || !everywhere {
+	if everywhere, err := here.Freeze(t.Context(), Scope{}, "ann", "an attack"); err != nil || !everywhere {
 		t.Fatalf("freeze: %t, %v", everywhere, err)
 	}
 	want(t, there, true, "an attack")
-	record, _, err := there.Status(t.Context())
-	if err != nil || record.By != "ann" || time.Since(record.At) > time.Minute {
-		t.Errorf("record %+v, %v", record, err)
+	records, err := there.Status(t.Context())
+	if err != nil || len(records) != 1 || records[0].By != "ann" || time.Since(records[0].At) > time.Minute {
+		t.Errorf("records %+v, %v", records, err)
 	}
-	if err := here.Unfreeze(t.Context()); err != nil {
+	if _, err := here.Unfreeze(t.Context(), Scope{}); err != nil {
 		t.Fatal(err)
 	}
 	want(t, there, false, "")
@@ -73,7 +74,7 @@ func TestAnswersAreASecondOld(t *testing.T) {
 	r := testenv.NewRedis(t, testenv.RedisOptions{})
 	s := New(open(t, r), "", slog.New(slog.DiscardHandler))
 	want(t, s, false, "")
-	if _, err := s.Freeze(t.Context(), "", "x"); err != nil {
+	if _, err := s.Freeze(t.Context(), Scope{}, "", "x"); err != nil {
 		t.Fatal(err)
 	}
 	deadline := time.Now().Add(5 * time.Second)
@@ -122,20 +123,20 @@ func TestFreezeFallsBackToTheFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "freeze")
 	s := New(open(t, r), path, slog.New(slog.DiscardHandler))
 	r.Kill()
-	if everywhere, err := s.Freeze(t.Context(), "ann", "no Redis"); err != nil || everywhere {
+	if everywhere, err := s.Freeze(t.Context(), Scope{}, "ann", "no Redis"); err != nil || everywhere {
 		t.Fatalf("freeze: %t, %v", everywhere, err)
 	}
 	want(t, s, true, "no Redis")
-	if _, err := New(s.store, "", s.logger).Freeze(t.Context(), "", ""); !errors.Is(err, store.ErrUnavailable) {
+	if _, err := New(s.store, "", s.logger).Freeze(t.Context(), Scope{}, "", ""); !errors.Is(err, store.ErrUnavailable) {
 		t.Errorf("without a file: %v", err)
 	}
-	if err := s.Unfreeze(t.Context()); !errors.Is(err, store.ErrUnavailable) {
+	if _, err := s.Unfreeze(t.Context(), Scope{}); !errors.Is(err, store.ErrUnavailable) {
 		t.Errorf("unfreeze without Redis: %v", err)
 	}
 	if err := r.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Unfreeze(t.Context()); err != nil {
+	if _, err := s.Unfreeze(t.Context(), Scope{}); err != nil {
 		t.Error(err)
 	}
 	want(t, s, false, "")
@@ -161,4 +162,43 @@ func TestOneWhoLeavesSpoilsNothing(t *testing.T) {
 	if _, _, err := s.Frozen(gone); err != nil {
 		t.Errorf("gone: %v", err)
 	}
+}
+
+// TestS74_PartsAreFrozenByThemselves: a channel and a subtree, and nothing else;
+// each ends by itself.
+func TestS74_PartsAreFrozenByThemselves(t *testing.T) {
+	r := testenv.NewRedis(t, testenv.RedisOptions{})
+	s := New(open(t, r), "", slog.New(slog.DiscardHandler))
+	sms, sales := Scope{Channel: "sms"}, Scope{Under: "ou=Sales,dc=example,dc=test"}
+	for _, what := range []Scope{sms, sales} {
+		if everywhere, err := s.Freeze(t.Context(), what, "ann", "why"); err != nil || !everywhere {
+			t.Fatalf("freeze: %t, %v", everywhere, err)
+		}
+	}
+	parts := func(channel bool, tops ...string) {
+		t.Helper()
+		want(t, s, false, "")
+		by, err := s.FrozenChannel(t.Context(), "sms")
+		other, otherErr := s.FrozenChannel(t.Context(), "email")
+		under, underErr := s.FrozenSubtrees(t.Context())
+		if err := errors.Join(err, otherErr, underErr); err != nil || by != channel || other || !slices.Equal(under, tops) {
+			t.Errorf("sms %t, email %t, under %q: %v", by, other, under, err)
+		}
+	}
+	parts(true, sales.Under)
+	for _, what := range []Scope{sms, sales} {
+		for _, was := range []bool{true, false} {
+			if is, err := s.Unfreeze(t.Context(), what); err != nil || is != was {
+				t.Errorf("unfreeze %+v: %t, %v", what, is, err)
+			}
+		}
+		if what == sms {
+			parts(false, sales.Under)
+		}
+	}
+	parts(false)
+	if err := s.store.HSet(t.Context(), partsKey(), "written by a later version", "{}").Err(); err != nil {
+		t.Fatal(err)
+	}
+	want(t, s, true, "")
 }

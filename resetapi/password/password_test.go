@@ -7,7 +7,7 @@ import (
 )
 
 func TestCheck(t *testing.T) {
-	c := Config{MinLength: 8, MaxLength: 256, ContextWords: []string{"Example"}}
+	c := New(Config{MinLength: 8, MaxLength: 256, ContextWords: []string{"Example"}})
 	for candidate, want := range map[string][]string{
 		"correct horse battery":   nil,
 		" leading and trailing ":  nil,
@@ -24,7 +24,8 @@ func TestCheck(t *testing.T) {
 		"not utf-8 \xff at all":   {ForbiddenCharacter},
 		"I am ALICE the first":    {ContainsLogin},
 		"our-example-password":    {ContainsContext},
-		strings.Repeat("x", 256):  nil,
+		strings.Repeat("x", 256):  {TooCommon},
+		strings.Repeat("qpw", 85): nil,
 		strings.Repeat("x", 257):  {TooLong},
 		strings.Repeat("x", 2000): {TooLong},
 		strings.Repeat("😀", 257):  {TooLong},

@@ -4,7 +4,8 @@
 // The sections are asked in this order, and the first that names the person
 // decides:
 //
-//   - [protected]: those accounts are never reset by self-service.
+//   - [protected], and accounts that the directory itself protects: they are
+//     never reset by self-service.
 //   - [administrators]: two gates, by e-mail and by SMS, whatever a [[policy]]
 //     says; nothing where SMS is off.
 //   - [[policy]], in the order of the file. One without groups fits everyone.
@@ -66,6 +67,17 @@ func New(rules []Rule, protected Protected, administrators Administrators) *Poli
 	return p
 }
 
+// Named are all groups that a section names, in the form of
+// [directory.NormalDN]: a decision depends on no others.
+func (p *Policy) Named() []string {
+	all := slices.Concat(p.protected.Groups, p.administrators.Groups)
+	for _, rule := range p.rules {
+		all = append(all, rule.Groups...)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
 // Public is what everyone sees before anything is proved, whoever they are: the
 // gates and methods of the enabled rule for everyone, else of the first enabled
 // rule.
@@ -90,6 +102,9 @@ func (p *Policy) Decide(ctx context.Context, person *directory.Person, lookup Gr
 			return Decision{}, fmt.Errorf("read the groups of a person: %w", err)
 		}
 		groups = normal(found)
+	}
+	if person.Privileged != "" {
+		return Decision{Protected: true, Rule: "the directory: " + person.Privileged}, nil
 	}
 	matched := common(groups, p.protected.Groups)
 	if slices.Contains(p.protected.Entries, directory.NormalDN(person.DN)) || len(matched) > 0 {

@@ -15,6 +15,7 @@ import (
 	"latchkey/internal/audit"
 	"latchkey/internal/directory"
 	"latchkey/internal/store"
+	"latchkey/resetapi/change"
 	"latchkey/resetapi/recovery"
 )
 
@@ -31,10 +32,13 @@ const (
 	NoMoreCodes     Type = "no_more_codes"
 	WrongCode       Type = "wrong_code"
 	PasswordRefused Type = "password_refused"
+	WrongCredential Type = "wrong_credentials"
+	CannotUnlock    Type = "cannot_unlock"
 	NotAllowed      Type = "not_allowed"
 	Ended           Type = "ended"
 	Limited         Type = "limited"
 	Unavailable     Type = "unavailable"
+	ChannelFrozen   Type = "channel_frozen"
 	NotFound        Type = "not_found"
 	MethodNotAllow  Type = "method_not_allowed"
 	TooLarge        Type = "too_large"
@@ -79,11 +83,14 @@ var table = map[Type]struct {
 	TooSoon:         {http.StatusConflict, "Another code can be asked for a little later"},
 	NoMoreCodes:     {http.StatusConflict, "No more codes can be sent in this recovery"},
 	WrongCode:       {http.StatusUnprocessableEntity, "That code is not right"},
+	WrongCredential: {http.StatusUnprocessableEntity, "The login or the current password is not right, or it cannot be changed here"},
+	CannotUnlock:    {http.StatusForbidden, "This account cannot be unlocked here"},
 	PasswordRefused: {http.StatusUnprocessableEntity, "The password was refused"},
 	NotAllowed:      {http.StatusForbidden, "This password cannot be reset here"},
 	Ended:           {http.StatusGone, "The recovery has ended"},
 	Limited:         {http.StatusTooManyRequests, "Too many attempts"},
 	Unavailable:     {http.StatusServiceUnavailable, "Temporarily unavailable"},
+	ChannelFrozen:   {http.StatusServiceUnavailable, "No codes are sent in this way at the moment"},
 	NotFound:        {http.StatusNotFound, "There is nothing here"},
 	MethodNotAllow:  {http.StatusMethodNotAllowed, "This method is not allowed here"},
 	TooLarge:        {http.StatusRequestEntityTooLarge, "The request is too large"},
@@ -142,10 +149,18 @@ func fromSentinel(err error) Problem {
 		return Of(NoRecovery, "Start a recovery first, and show its token.")
 	case errors.Is(err, recovery.ErrNotNow):
 		return Of(NotNow, "Ask for the recovery's state and go on from there.")
+	case errors.Is(err, recovery.ErrCannotUnlock):
+		return Of(CannotUnlock, "Nothing was changed. A new password can still be set.")
+	case errors.Is(err, change.ErrWrong):
+		return Of(WrongCredential, "Check both, or reset the password if it is forgotten.")
 	case errors.Is(err, recovery.ErrTooSoon):
 		return Of(TooSoon, "Wait for the code that was sent, it may take a minute.")
 	case errors.Is(err, recovery.ErrNoMoreCodes):
 		return Of(NoMoreCodes, "Use the last code that was sent, or start again.")
+	case errors.Is(err, recovery.ErrChannelFrozen):
+		p := Of(ChannelFrozen, "Nothing was sent. Use another method, or try again later.")
+		p.RetryAfter = time.Minute
+		return p
 	case errors.Is(err, store.ErrUnavailable), errors.Is(err, directory.ErrUnavailable), errors.Is(err, recovery.ErrBusy),
 		errors.Is(err, recovery.ErrFrozen), errors.Is(err, audit.ErrUnwritable):
 		p := Of(Unavailable, "Nothing was changed. Try again in a moment.")

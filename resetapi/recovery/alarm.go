@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"latchkey/internal/contact"
+	"latchkey/internal/audit"
 	"latchkey/internal/ratelimit"
 	"latchkey/internal/store"
 )
@@ -16,53 +16,82 @@ const strictFor = time.Hour
 // alarm counts a wrong code against a real account over all accounts together.
 // Beyond the first limit the operator is told; beyond the second strict mode
 // begins, in which each contact gets one message an hour, so that a spray over
-// many accounts stays slow. Decoys do not count: a stranger who invents logins
-// cannot slow anybody down.
+// many accounts stays slow, and strict_gates are demanded. Decoys do not count: a
+// stranger who invents logins cannot slow anybody down.
+//
+// For a decoy the same is asked and written, on keys of nobody's: the answer to a
+// wrong code must not tell by its time whether there is an account.
 func (s *Service) alarm(ctx context.Context, r Record) {
-	// A decoy asks for the same, on a budget of nobody's: the answer to a wrong
-	// code must not tell by its time whether there is an account.
-	of := ""
-	if r.Subject.Person == "" {
-		of = "decoys"
+	real := r.Subject.Person != ""
+	many := s.beyond(ctx, ratelimit.WrongCodesAlarm, real)
+	tooMany := s.beyond(ctx, ratelimit.WrongCodes, real)
+	if err := s.Store.setStrict(ctx, tooMany, strictFor); err != nil {
+		s.Logger.ErrorContext(ctx, "strict mode cannot be entered", "error", err)
+		return
 	}
-	for _, limit := range []string{ratelimit.WrongCodesAlarm, ratelimit.WrongCodes} {
-		decision, err := s.Limits.Take(ctx, ratelimit.Budget{Limit: limit, Of: of})
-		if err != nil || decision.Allowed || of != "" {
-			continue
-		}
-		if limit == ratelimit.WrongCodesAlarm {
-			s.Logger.ErrorContext(ctx, "alarm: very many wrong codes over all accounts")
-			continue
-		}
-		if err := s.Store.setStrict(ctx, strictFor); err != nil {
-			s.Logger.ErrorContext(ctx, "strict mode cannot be entered", "error", err)
-			continue
-		}
+	switch {
+	case tooMany:
 		s.Logger.ErrorContext(ctx, "alarm: strict mode, messages are slowed down", "for", strictFor.String())
+	case many:
+		s.Logger.ErrorContext(ctx, "alarm: very many wrong codes over all accounts")
 	}
 }
 
-// messageBudgets are what one message to a contact costs.
-func (s *Service) messageBudgets(ctx context.Context, c contact.Contact) ([]ratelimit.Budget, error) {
-	of := string(c.Kind) + " " + c.Value
-	budgets := []ratelimit.Budget{{Limit: ratelimit.MessagesPerContact, Of: of}}
-	strict, err := s.Store.strict(ctx)
-	if err != nil {
-		return nil, err
+// beyond counts against a limit on everything, and reports whether that went
+// beyond it. What decoys spend is beyond nothing.
+func (s *Service) beyond(ctx context.Context, limit string, real bool) bool {
+	of := ""
+	if !real {
+		of = "decoys"
 	}
+	decision, err := s.Limits.Take(ctx, ratelimit.Budget{Limit: limit, Of: of})
+	if err != nil || decision.Allowed || !real {
+		return false
+	}
+	s.Meter.Limited(limit)
+	return true
+}
+
+// guessesInARow is the limit's name in metrics and in the audit.
+const guessesInARow = "guesses_in_a_row"
+
+// codesStopped gives alarm when a person's wrong codes in a row reached the limit:
+// from then on none is compared, until an operator clears the row.
+func (s *Service) codesStopped(ctx context.Context, r Record, m Method, count guesses) {
+	if r.Subject.Person == "" || count.row < s.Config.GuessesInARow {
+		return
+	}
+	s.Logger.ErrorContext(ctx, "alarm: too many wrong codes in a row; codes of this person are stopped until `latchkey limits clear`", "recovery", r.ID, "method", m)
+	s.Meter.Limited(guessesInARow)
+	s.Audit.Note(s.about(r, audit.Event{Kind: audit.CodesStopped, Method: string(m), Reason: guessesInARow}))
+}
+
+// messageBudgets are what one message to a contact costs. On a known device the
+// contact has a share of its own, so that no stranger can use up what its owner
+// is sent.
+func messageBudgets(of string, strict bool) []ratelimit.Budget {
+	budgets := []ratelimit.Budget{{Limit: ratelimit.MessagesPerContact, Of: of}}
 	if strict {
 		budgets = append(budgets, ratelimit.Budget{Limit: ratelimit.StrictMessages, Of: of})
 	}
-	return budgets, nil
+	return budgets
 }
 
 func strictKey() string { return store.Hot("strict") }
 
-func (s *Store) setStrict(ctx context.Context, d time.Duration) error {
-	return store.Unavailable(s.redis.Set(ctx, strictKey(), 1, d).Err())
+// setStrict begins strict mode, or writes as much where it changes nothing.
+func (s *Store) setStrict(ctx context.Context, on bool, d time.Duration) error {
+	key := strictKey()
+	if !on {
+		key = store.Hot("lenient")
+	}
+	return store.Unavailable(s.redis.Set(ctx, key, 1, d).Err())
 }
 
-func (s *Store) strict(ctx context.Context) (bool, error) {
-	n, err := s.redis.Exists(ctx, strictKey()).Result()
-	return n == 1, store.Unavailable(err)
+func (s *Store) strictWith(ctx context.Context, b *store.Batch) func() (bool, error) {
+	read := b.Commands().Exists(ctx, strictKey())
+	return func() (bool, error) {
+		n, err := read.Result()
+		return n == 1, store.Unavailable(err)
+	}
 }

@@ -10,20 +10,22 @@ import (
 	"latchkey/internal/audit"
 	"latchkey/internal/contact"
 	"latchkey/internal/crash"
+	"latchkey/internal/ratelimit"
+	"latchkey/internal/store"
 	"latchkey/resetapi/delivery"
 )
 
 // Open opens a challenge: a code is made, its MAC stored, and a delivery job
 // queued, whoever the recovery is for; the worker that takes the job finds out
 // whether anybody gets it. A new code voids the one before. It fails with
-// [ErrNotNow], [ErrTooSoon], [ErrNoMoreCodes], [EndedError], [ErrBusy] or
-// store.ErrUnavailable.
+// [ErrNotNow], [ErrTooSoon], [ErrNoMoreCodes], [EndedError], [ErrBusy],
+// [ErrFrozen], [ErrChannelFrozen] or store.ErrUnavailable.
 func (s *Service) Open(ctx context.Context, t Ticket, m Method) (View, error) {
 	old, err := s.holder(ctx, t)
 	if err != nil {
 		return View{}, err
 	}
-	if err := s.thawed(ctx); err != nil {
+	if err := s.thawedFor(ctx, m); err != nil {
 		return View{}, err
 	}
 	id := rand.Text()
@@ -58,13 +60,15 @@ func (s *Service) queue(j delivery.Job) saver {
 // the recovery has ended or has another challenge by now. Behind a decoy there
 // may be a person who may not reset; they get the truth instead of the code.
 func (s *Service) Recipients(ctx context.Context, j delivery.Job) ([]delivery.Message, error) {
-	if j.Kind == delivery.KindNotice {
+	if delivery.IsNotice(j.Kind) {
 		return s.noticed(ctx, j)
 	}
-	if err := s.lookup(ctx, j.Recovery); err != nil && !errors.Is(err, ErrNoRecovery) {
-		return nil, err
-	}
-	r, err := s.Store.load(ctx, j.Recovery)
+	var paid []payment
+	r, found, err := s.lookedUp(ctx, j.Recovery, func(b *store.Batch, next stored, found *standing) {
+		if goesOut(next, found, j) {
+			paid = s.pay(ctx, b, next.Record, found, j)
+		}
+	})
 	if errors.Is(err, ErrNoRecovery) {
 		return nil, nil
 	}
@@ -74,62 +78,86 @@ func (s *Service) Recipients(ctx context.Context, j delivery.Job) ([]delivery.Me
 	if r.State == Started {
 		return nil, fmt.Errorf("the look-up of recovery %s is not done", r.ID)
 	}
-	current := r.State == Gating && r.Challenge != nil && r.Challenge.ID == j.Challenge && r.now.Before(r.Challenge.ExpiresAt)
-	switch {
-	case !current:
-		return nil, nil
-	case r.Refused != nil:
-		return s.refused(ctx, r, j)
-	}
-	card, err := s.Contacts.Get(ctx, r.who().Directory, r.who().Person)
-	if err != nil && !errors.Is(err, contact.ErrNoCard) {
-		return nil, err
-	}
-	if r.Decoy || card.Version() != r.Subject.Contacts || !slices.Contains(r.Required.Methods, Method(j.Method)) {
+	if !r.awaits(j) {
 		return nil, nil
 	}
-	return s.address(ctx, r, card, j, nil)
+	if found == nil { // the look-up is not of just now
+		if found, err = s.standing(ctx, r.Record); err != nil {
+			return nil, err
+		}
+	}
+	if !goesOut(r, found, j) {
+		return nil, nil
+	}
+	if paid == nil {
+		b := s.Store.batch()
+		paid = s.pay(ctx, b, r.Record, found, j)
+		b.Send(ctx)
+	}
+	return s.address(ctx, r, paid, j)
 }
 
-// address writes one message to each contact that has a budget for it; adapt
-// changes what it says.
-func (s *Service) address(ctx context.Context, r stored, card contact.Card, j delivery.Job, adapt func(*delivery.Message)) ([]delivery.Message, error) {
+// awaits reports whether a job is that of the open challenge.
+func (r stored) awaits(j delivery.Job) bool {
+	return r.State == Gating && r.Challenge != nil && r.Challenge.ID == j.Challenge && r.now.Before(r.Challenge.ExpiresAt)
+}
+
+// goesOut reports whether a job comes to messages: of a code, or to the person
+// behind a decoy.
+func goesOut(r stored, found *standing, j delivery.Job) bool {
+	switch {
+	case !r.awaits(j):
+		return false
+	case r.Refused != nil:
+		return true
+	default:
+		return !found.stopped && !r.Decoy && found.card.Version() == r.Subject.Contacts && slices.Contains(r.Required.Methods, Method(j.Method))
+	}
+}
+
+// payment is the budget that a contact has, or has not, for one message.
+type payment struct {
+	contact contact.Contact
+	asked   func() (ratelimit.Decision, error)
+}
+
+// pay takes the budgets of all contacts that a job goes to, each once, however
+// often the job is tried.
+func (s *Service) pay(ctx context.Context, b *store.Batch, r Record, found *standing, j delivery.Job) []payment {
+	whose := s.purse(r.behind(), r.Device)
+	all := []payment{}
+	for _, c := range found.card.Of(kind(Method(j.Method))) {
+		of := whose.share(contactName(c))
+		all = append(all, payment{c, s.Limits.Once(ctx, b, "message "+j.Challenge+" "+of, s.Config.CodeLifetime.Std(), messageBudgets(of, found.strict)...)})
+	}
+	return all
+}
+
+// address writes one message to each contact that has a budget for it.
+func (s *Service) address(ctx context.Context, r stored, paid []payment, j delivery.Job) ([]delivery.Message, error) {
 	var messages []delivery.Message
-	for _, c := range card.Of(kind(Method(j.Method))) {
-		paid, err := s.pay(ctx, j.Challenge, c)
+	for _, p := range paid {
+		decision, err := p.asked()
 		if err != nil {
 			return nil, err
 		}
-		if !paid {
-			s.Logger.WarnContext(ctx, "a contact had too many messages; this one is not sent", "recovery", r.ID, "contact", c)
+		if !decision.Allowed {
+			s.Audit.Throttled(decision.Limit)
+			s.Meter.Limited(decision.Limit)
+			s.Logger.WarnContext(ctx, "a contact had too many messages; this one is not sent", "recovery", r.ID, "contact", p.contact)
 			continue
 		}
 		message := delivery.Message{
-			Kind: j.Kind, To: c.Value, Code: j.Code, Login: r.Subject.Login,
+			Kind: j.Kind, To: p.contact.Value, Code: j.Code, Login: r.Subject.Login,
 			ValidFor: r.Challenge.ExpiresAt.Sub(r.now), Language: j.Language,
 		}
-		if adapt != nil {
-			adapt(&message)
+		if r.Refused != nil {
+			message = r.refused(message)
 		}
 		messages = append(messages, message)
 	}
 	return messages, nil
 }
 
-// pay takes the contact's budget for the message of a challenge, once, however
-// often the job is tried.
-func (s *Service) pay(ctx context.Context, challenge string, c contact.Contact) (bool, error) {
-	of := string(c.Kind) + " " + c.Value
-	if paid, err := s.Store.paid(ctx, challenge, of); paid || err != nil {
-		return paid, err
-	}
-	budgets, err := s.messageBudgets(ctx, c)
-	if err != nil {
-		return false, err
-	}
-	decision, err := s.Limits.Take(ctx, budgets...)
-	if err != nil || !decision.Allowed {
-		return false, err
-	}
-	return true, s.Store.markPaid(ctx, challenge, of, s.Config.CodeLifetime.Std())
-}
+// contactName is the name under which a contact has budgets.
+func contactName(c contact.Contact) string { return string(c.Kind) + " " + c.Value }

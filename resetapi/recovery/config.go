@@ -30,6 +30,10 @@ type Config struct {
 	// GuessesInARow is how many wrong codes without a right one stop codes for a
 	// person altogether; default 50, at most 100 (NIST SP 800-63B-4 §3.2.2).
 	GuessesInARow int `toml:"guesses_in_a_row"`
+	// StrictGates is how many gates everyone must pass whose recovery begins in
+	// strict mode, if they have to pass fewer otherwise; default 1, which changes
+	// nothing. With 2, who has contacts for one method only is turned away meanwhile.
+	StrictGates int `toml:"strict_gates"`
 	// RefusalsPerRecovery is how many refused passwords end a recovery; default 5.
 	RefusalsPerRecovery int `toml:"refusals_per_recovery"`
 	// LookupQueue is how many look-ups may wait; a full queue answers 503 to
@@ -61,6 +65,7 @@ func Defaults() Config {
 		Idle: setting.Duration(10 * time.Minute), Lifetime: setting.Duration(30 * time.Minute),
 		CodeLifetime: setting.Duration(10 * time.Minute), ResendAfter: setting.Duration(30 * time.Second),
 		CodesPerGate: 3, GuessesPerCode: 5, GuessesPerRecovery: 5, GuessesPerDay: 10, GuessesInARow: 50,
+		StrictGates:         1,
 		RefusalsPerRecovery: 5, LookupQueue: 1000, LookupWorkers: 4,
 		LookupJitter: setting.Duration(50 * time.Millisecond), WriteTimeout: setting.Duration(25 * time.Second),
 		SettleFor: setting.Duration(30 * time.Second), SettleEvery: setting.Duration(10 * time.Second),

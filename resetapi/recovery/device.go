@@ -53,19 +53,41 @@ func startBudget(d Device, login string) ratelimit.Budget {
 	if d.ID != "" {
 		return ratelimit.Budget{Limit: ratelimit.StartsPerDevice, Of: d.ID}
 	}
-	return ratelimit.Budget{Limit: ratelimit.StartsPerLogin, Of: foldLogin(login)}
+	return ratelimit.Budget{Limit: ratelimit.StartsPerLogin, Of: FoldLogin(login)}
 }
 
 // purse is whose budgets a recovery spends: the person's, or those that the
 // person has on a known device.
-func (s *Service) purse(subject Subject, d Device) string {
-	person := s.personIndex(subject)
-	if d.ID != "" && d.Person == person {
-		return person + " " + d.ID
-	}
-	return person
+type purse struct {
+	// person is the keyed name of the person, device that of their known device.
+	person, device string
+	// invented: the login belongs to nobody, so the purse is kept for a day only.
+	invented bool
 }
 
-func (s *Service) personIndex(subject Subject) string {
-	return s.Keys.Index("person", subject.Directory, subject.Person)
+// String names the purse.
+func (p purse) String() string { return p.share(p.person) }
+
+// share names a part of something that is the person's: that of everyone, or
+// that of the device.
+func (p purse) share(of string) string {
+	if p.device == "" {
+		return of
+	}
+	return of + " " + p.device
+}
+
+func (s *Service) purse(subject Subject, d Device) purse {
+	p := purse{person: s.personIndex(subject), invented: subject.Directory == ""}
+	if d.ID != "" && d.Person == p.person {
+		p.device = d.ID
+	}
+	return p
+}
+
+func (s *Service) personIndex(subject Subject) string { return personIndex(s.Keys, subject) }
+
+// personIndex is the keyed name of a person.
+func personIndex(keys *keyring.Ring, subject Subject) string {
+	return keys.Index("person", subject.Directory, subject.Person)
 }

@@ -44,6 +44,9 @@ func walkTransitions(steps int) map[string]bool {
 	found := map[string]bool{}
 	r, now := fresh, begin
 	for range steps {
+		if r.State == Started && len(r.Proofs) == 0 {
+			r.Change = random.IntN(4) == 0
+		}
 		now = now.Add(time.Duration(random.IntN(60)) * time.Second)
 		next, err := Next(r, someEvent(random, r), now, rules)
 		if err == nil || next.State != r.State {
@@ -70,9 +73,11 @@ func someEvent(random *rand.Rand, r Record) Event {
 		GatePassed{challenge},
 		GatePassed{challenge},
 		Claimed{claim},
+		UnlockClaimed{claim},
+		ChangeClaimed{Claim: claim, Subject: Subject{Person: "p"}},
 		Aimed{Claim: claim},
-		Wrote{claim, Outcome(random.IntN(6))},
-		Settled{claim, random.IntN(2) == 0},
+		Wrote{Claim: claim, Outcome: Outcome(random.IntN(7)), Overwritten: random.IntN(4) == 0, Stamp: "s", Refused: random.IntN(2) == 0},
+		Settled{claim, Seen(random.IntN(5))},
 		GuessesExhausted{},
 		Overtaken{},
 		Abandoned{},

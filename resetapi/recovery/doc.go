@@ -17,6 +17,8 @@
 //   - Before the write the person is read again by the permanent id. A password,
 //     account or contact that changed meanwhile ends the recovery, so that no
 //     lost write of Redis can revive it.
+//   - What its holder stopped by "that was not me", and what an operator froze,
+//     is a refusal at the look-up and is looked at again last before the write.
 //   - An unknown outcome is settled on the same server by a bind with the new
 //     password for at most 30 seconds, afterwards by the change stamp.
 //

@@ -1,6 +1,7 @@
 package recovery
 
 import (
+	"fmt"
 	"time"
 
 	"latchkey/internal/setting"
@@ -37,6 +38,7 @@ func (c Config) Faults() []setting.Fault {
 		{"guesses_per_recovery", c.GuessesPerRecovery, 1, 20},
 		{"guesses_per_day", c.GuessesPerDay, 1, 50},
 		{"guesses_in_a_row", c.GuessesInARow, 1, 100},
+		{"strict_gates", c.StrictGates, 1, 2},
 		{"refusals_per_recovery", c.RefusalsPerRecovery, 1, 20},
 		{"lookup_queue", c.LookupQueue, 1, 1_000_000},
 		{"lookup_workers", c.LookupWorkers, 1, 256},
@@ -50,6 +52,13 @@ func (c Config) Faults() []setting.Fault {
 	}
 	if c.Idle > c.Lifetime {
 		faults = append(faults, setting.Fault{Key: "idle", Problem: "is longer than lifetime", Allowed: "at most lifetime"})
+	}
+	if kept, least := c.Lifetime+c.Retention, 2*c.settlingTime(); kept < least {
+		faults = append(faults, setting.Fault{
+			Key:     "retention",
+			Problem: fmt.Sprintf("is too short: with lifetime a recovery is kept for %s, and may be forgotten before it is known whether its password was written", kept),
+			Allowed: fmt.Sprintf("so long that lifetime and retention together are at least %s, twice the time of write_timeout and two times settle_for", least),
+		})
 	}
 	return faults
 }

@@ -18,6 +18,7 @@ import (
 	"latchkey/internal/ratelimit"
 	"latchkey/internal/setting"
 	"latchkey/internal/store"
+	"latchkey/resetapi/block"
 	"latchkey/resetapi/delivery"
 	"latchkey/resetapi/password"
 	"latchkey/resetapi/policy"
@@ -39,9 +40,20 @@ type harness struct {
 	audit  fakeAudit
 }
 
-type fakeSwitch bool
+// fakeSwitch is what is frozen.
+type fakeSwitch struct {
+	all     bool
+	channel string
+	tops    []string
+}
 
-func (f *fakeSwitch) Frozen(context.Context) (string, bool, error) { return "", bool(*f), nil }
+func (f *fakeSwitch) Frozen(context.Context) (string, bool, error) { return "", f.all, nil }
+
+func (f *fakeSwitch) FrozenChannel(_ context.Context, channel string) (bool, error) {
+	return f.channel == channel, nil
+}
+
+func (f *fakeSwitch) FrozenSubtrees(context.Context) ([]string, error) { return f.tops, nil }
 
 // fakeAudit keeps events, or says that it cannot.
 type fakeAudit struct {
@@ -84,6 +96,8 @@ func (meter) RecoveryDecoy()    {}
 func (meter) Limited(string)    {}
 func (meter) Gate(string, bool) {}
 func (meter) Write(string)      {}
+func (meter) Unlock(string)     {}
+func (meter) Disowned()         {}
 
 func newHarness(t testing.TB, adapt func(*Parts)) *harness {
 	t.Helper()
@@ -104,10 +118,12 @@ func newHarness(t testing.TB, adapt func(*Parts)) *harness {
 	h := &harness{redis: server, dir: newFakeDirectory(), cards: fakeCards{}, jobs: make(chan delivery.Job, 10_000)}
 	rules := policy.RuleDefaults()
 	rules.Enabled = true
+	blocks := block.New(s, keys)
 	parts := Parts{
-		Config: Defaults(), Password: password.Config{MinLength: 8, MaxLength: 256}, Queue: delivery.Config{MaxQueue: 100_000},
+		Blocks: blocks, Links: blocks, Outbox: h, PublicURL: "https://reset.example",
+		Config: Defaults(), Password: password.New(password.Config{MinLength: 8, MaxLength: 256}), Queue: delivery.Config{MaxQueue: 100_000},
 		Policy:      policy.New([]policy.Rule{rules}, policy.Protected{}, policy.Administrators{}),
-		Directories: []Directory{{Name: "test", People: h.dir, Passwords: h.dir}},
+		Directories: []Directory{{Name: "test", Unlocks: true, People: h.dir, Passwords: h.dir, Locks: h.dir}},
 		Contacts:    h.cards, Codes: verifier.NewIssued(keys), Jobs: h, Store: NewStore(s, keys), Keys: keys,
 		Limits: ratelimit.New(s, keys, generous()), Logger: slog.New(slog.DiscardHandler),
 		Methods: []Method{EmailCode, SMSCode}, Reaches: func(string) bool { return true },
@@ -138,6 +154,12 @@ func (h *harness) Seal(j delivery.Job) (string, []byte) {
 	default:
 	}
 	return j.ID, []byte("sealed")
+}
+
+// Add keeps the job for the test.
+func (h *harness) Add(_ context.Context, j delivery.Job) error {
+	h.Seal(j)
+	return nil
 }
 
 // forward turns the store's clock.
@@ -220,6 +242,10 @@ func (c fakeCards) Get(_ context.Context, _, person string) (contact.Card, error
 	return card, nil
 }
 
+func (c fakeCards) GetWith(ctx context.Context, _ *store.Batch, directory, person string) func() (contact.Card, error) {
+	return func() (contact.Card, error) { return c.Get(ctx, directory, person) }
+}
+
 // fakeDirectory is a directory that the test can make say anything. It stands
 // in for speed; the real one is judged in package directory and end to end.
 type fakeDirectory struct {
@@ -233,6 +259,10 @@ type fakeDirectory struct {
 	written bool
 	settle  func(a directory.Attempt, password string) (directory.Settlement, error)
 	onWrite func(p *directory.Person)
+	// unlockErr is what Unlock fails with; onUnlock is called before.
+	unlockErr error
+	unlocks   int
+	onUnlock  func(p *directory.Person)
 }
 
 func newFakeDirectory() *fakeDirectory {
@@ -286,6 +316,20 @@ func (d *fakeDirectory) SetPassword(_ context.Context, p *directory.Person, pass
 	d.people[p.Login].ChangeStamp += "'"
 	d.password[p.Login] = password
 	return d.setErr
+}
+
+func (d *fakeDirectory) Unlock(_ context.Context, p *directory.Person) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.onUnlock != nil {
+		d.onUnlock(p)
+	}
+	if d.unlockErr != nil {
+		return d.unlockErr
+	}
+	d.unlocks++
+	d.people[p.Login].State = directory.Active
+	return nil
 }
 
 func (d *fakeDirectory) Settle(_ context.Context, a directory.Attempt, password string) (directory.Settlement, error) {

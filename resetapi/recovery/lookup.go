@@ -12,7 +12,7 @@ import (
 	"latchkey/internal/audit"
 	"latchkey/internal/contact"
 	"latchkey/internal/directory"
-	"latchkey/internal/ratelimit"
+	"latchkey/internal/store"
 	"latchkey/resetapi/delivery"
 	"latchkey/resetapi/policy"
 )
@@ -23,14 +23,20 @@ func (s *Service) lookupWorker(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case id := <-s.lookups:
-			if !pause(ctx, rand.N(s.Config.LookupJitter.Std()+1)) {
+			// With others behind it, it has waited, and no pause may hold them up.
+			if len(s.lookups) == 0 && !pause(ctx, rand.N(s.Config.LookupJitter.Std()+1)) {
 				return
+			}
+			pending, mine := s.begun.claim(id)
+			if !mine { // the delivery worker was faster
+				continue
 			}
 			// What fails here is done again by the delivery worker, before it
 			// sends anything.
-			if err := s.lookup(ctx, id); err != nil {
+			if _, _, err := s.lookUp(ctx, pending.stored, nil); err != nil {
 				s.Logger.WarnContext(ctx, "look-up failed, will be done again", "recovery", id, "error", err)
 			}
+			s.begun.drop(id)
 		}
 	}
 }
@@ -48,55 +54,92 @@ func pause(ctx context.Context, d time.Duration) bool {
 
 // lookup finds out who a recovery is for, once.
 func (s *Service) lookup(ctx context.Context, id string) error {
+	_, _, err := s.lookedUp(ctx, id, nil)
+	return err
+}
+
+// lookedUp is lookup, and returns the recovery as it is then, and what was found
+// out on the way; nil where the look-up was made before.
+func (s *Service) lookedUp(ctx context.Context, id string, beside beside) (stored, *standing, error) {
+	switch pending, mine := s.begun.claim(id); {
+	case mine:
+		defer s.begun.drop(id)
+	case pending != nil:
+		pending.wait(ctx)
+	}
 	old, err := s.Store.load(ctx, id)
 	if err != nil || old.State != Started {
-		return err
+		return old, nil, err
 	}
-	event, err := s.identify(ctx, old.Record)
+	return s.lookUp(ctx, old, beside)
+}
+
+// beside adds to the round trip that stores what a look-up found.
+type beside func(b *store.Batch, next stored, found *standing)
+
+// lookUp is lookedUp for a recovery that was loaded.
+func (s *Service) lookUp(ctx context.Context, old stored, beside beside) (stored, *standing, error) {
+	event, found, err := s.identify(ctx, old.Record)
 	if err != nil {
-		return err
+		return stored{}, nil, err
 	}
-	_, err = s.change(ctx, old, event, s.swap)
+	next, err := s.change(ctx, old, event, func(ctx context.Context, old stored, next Record) error {
+		b := s.Store.batch()
+		swapped := s.Store.swapWith(ctx, b, old, next, s.lifetime())
+		if beside != nil {
+			beside(b, stored{Record: next, now: old.now}, found)
+		}
+		b.Send(ctx)
+		return swapped()
+	})
 	if errors.Is(err, ErrNotNow) {
-		return nil // another worker was faster
+		return next, nil, nil // another worker was faster
 	}
-	return err
+	return next, found, err
 }
 
 // identify decides between a person and a decoy. Both ways ask the directory
 // and the store for the same things.
-func (s *Service) identify(ctx context.Context, r Record) (Event, error) {
+func (s *Service) identify(ctx context.Context, r Record) (Event, *standing, error) {
 	person, subject, decision, err := s.find(ctx, r)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	card, err := s.Contacts.Get(ctx, subject.Directory, subject.Person)
-	if err != nil && !errors.Is(err, contact.ErrNoCard) {
-		return nil, err
-	}
-	started, err := s.Limits.Take(ctx, ratelimit.Budget{
-		Limit: ratelimit.StartsPerPerson, Of: s.purse(subject, r.Device),
-	})
+	found, past, err := s.enter(ctx, r, subject)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	if subject.Epoch, err = s.Store.epoch(ctx, subject); err != nil {
-		return nil, err
+	subject.Epoch, subject.Contacts = past.epoch, found.card.Version()
+	if found.strict {
+		decision.Gates = max(decision.Gates, s.Config.StrictGates)
 	}
-	subject.Contacts = card.Version()
-	required := Requirement{Gates: decision.Gates, Methods: s.reachable(card, decision.Methods)}
-	reason := refusal(person, decision, required)
+	required := Requirement{Gates: decision.Gates, Methods: s.reachable(found.card, decision.Methods)}
+	suspended, err := s.suspended(ctx, person, found.stopped)
+	if err != nil {
+		return nil, nil, err
+	}
+	reason := cmp.Or(refusal(person, decision, required), suspended)
+	required.Methods = s.unstopped(required.Methods, past.rows, s.purse(subject, r.Device))
+	if reason == "" && len(required.Methods) < required.Gates {
+		reason = delivery.ReasonStopped
+	}
 	switch {
-	case reason == "" && started.Allowed:
+	case reason == "" && past.started.Allowed:
 		s.Audit.Note(s.about(Record{ID: r.ID, Subject: subject, Network: r.Network}, audit.Event{Kind: audit.LookedUp, Outcome: "found"}))
-		return Found{Subject: subject, Required: required}, nil
-	case person == nil, !started.Allowed:
+		return Found{Subject: subject, Required: required}, found, nil
+	case person == nil, !past.started.Allowed:
 		s.decoy(ctx, r, subject, cmp.Or(reason, "too_many"))
-		return NotFound{}, nil
+		return NotFound{}, found, nil
 	default:
 		s.decoy(ctx, r, subject, reason)
-		return NotFound{Refused: &Refused{Subject: subject, Reason: reason}}, nil
+		return NotFound{Refused: &Refused{Subject: subject, Reason: reason}}, found, nil
 	}
+}
+
+// unstopped leaves out the methods whose codes nobody compares any more, after
+// too many wrong ones in a row: a code that is sent would be no use.
+func (s *Service) unstopped(methods []Method, rows map[string]int, p purse) []Method {
+	return slices.DeleteFunc(methods, func(m Method) bool { return rows[p.row(m)] >= s.Config.GuessesInARow })
 }
 
 func (s *Service) decoy(ctx context.Context, r Record, subject Subject, reason string) {
@@ -162,12 +205,29 @@ func (s *Service) find(ctx context.Context, r Record) (*directory.Person, Subjec
 }
 
 // standIn is the subject of a login that belongs to nobody.
-func standIn(r Record) Subject { return Subject{Person: "login " + foldLogin(r.Login)} }
+func standIn(r Record) Subject { return Subject{Person: "login " + FoldLogin(r.Login)} }
+
+// told is whom a recovery is about, as far as contacts go: also the person behind
+// a decoy.
+func (r Record) told() Subject {
+	if r.Refused != nil {
+		return r.Refused.Subject
+	}
+	return r.who()
+}
 
 // who is whose guesses a recovery spends.
 func (r Record) who() Subject {
 	if r.Subject.Person == "" {
 		return standIn(r)
+	}
+	return r.Subject
+}
+
+// behind is the person whom messages of a recovery go to.
+func (r Record) behind() Subject {
+	if r.Refused != nil {
+		return r.Refused.Subject
 	}
 	return r.Subject
 }

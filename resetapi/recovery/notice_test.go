@@ -96,7 +96,7 @@ func TestSweeperFinishesWhatTheDeadLeft(t *testing.T) {
 		state   State
 		notices int
 	}{
-		"written":     {true, directory.Written, Done, 1},
+		"written":     {true, directory.Changed, Done, 1},
 		"not written": {false, directory.NotWritten, Ready, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -117,7 +117,7 @@ func TestSweeperFinishesWhatTheDeadLeft(t *testing.T) {
 			}
 			h.notices()
 			for range 2 {
-				if err := h.sweepOnce(t.Context()); err != nil {
+				if err := h.sweepAll(t); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -126,7 +126,7 @@ func TestSweeperFinishesWhatTheDeadLeft(t *testing.T) {
 			}
 			for range 3 {
 				h.forward(2 * time.Minute)
-				if err := h.sweepOnce(t.Context()); err != nil {
+				if err := h.sweepAll(t); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -136,7 +136,7 @@ func TestSweeperFinishesWhatTheDeadLeft(t *testing.T) {
 			if got := h.notices(); len(got) != c.notices {
 				t.Errorf("%d notices, want %d", len(got), c.notices)
 			}
-			if ids, err := h.Store.pending(t.Context(), h.clockNow()); err != nil || len(ids) != 0 {
+			if ids, _, err := h.Store.pending(t.Context(), 0, h.clockNow()); err != nil || len(ids) != 0 {
 				t.Errorf("still pending: %v, %v", ids, err)
 			}
 		})
@@ -177,7 +177,7 @@ func TestFrozen(t *testing.T) {
 	h := newHarness(t, nil)
 	h.add("alice")
 	ticket := h.prove(t, h.begin(t, "alice"), EmailCode)
-	h.frozen = true
+	h.frozen.all = true
 	if _, err := h.SetPassword(t.Context(), ticket, newPassword); !errors.Is(err, ErrFrozen) || h.dir.writes != 0 {
 		t.Errorf("write: %v", err)
 	}
@@ -187,7 +187,7 @@ func TestFrozen(t *testing.T) {
 	if held, err := h.Held(t.Context()); !held || err != nil {
 		t.Errorf("held: %v, %v", held, err)
 	}
-	h.frozen = false
+	h.frozen.all = false
 	if v, err := h.SetPassword(t.Context(), ticket, newPassword); err != nil || v.Step != StepDone {
 		t.Errorf("afterwards: %+v, %v", v, err)
 	}
@@ -247,7 +247,7 @@ func TestAKnownDeviceHasItsOwnBudget(t *testing.T) {
 	if err != nil || h.record(t, other.ID).Decoy {
 		t.Errorf("another's device for bob: %v", err)
 	}
-	if h.purse(h.record(t, other.ID).Subject, h.record(t, other.ID).Device) != h.personIndex(h.record(t, other.ID).Subject) {
+	if h.purse(h.record(t, other.ID).Subject, h.record(t, other.ID).Device).device != "" {
 		t.Error("bob's guesses go to the purse of alice's device")
 	}
 }
@@ -284,5 +284,36 @@ func TestThePersonIsGone(t *testing.T) {
 	clear(h.dir.people)
 	if _, err := h.PasswordRules(t.Context(), ticket); end(err) != Superseded {
 		t.Errorf("the rules of nobody: %v", err)
+	}
+}
+
+// TestANoticeKnowsItsHolder: what was read for the write goes with the notice, so
+// that it can be sent while the directory is away. Whoever settles a write later
+// has read nobody, and the directory is asked then.
+func TestANoticeKnowsItsHolder(t *testing.T) {
+	h := newHarness(t, nil)
+	p := h.add("alice")
+	p.Mail = "alice@corp.example"
+	ticket := h.prove(t, h.begin(t, "alice"), EmailCode)
+	h.notices()
+	if _, err := h.SetPassword(t.Context(), ticket, newPassword); err != nil {
+		t.Fatal(err)
+	}
+	h.dir.findErr = directory.ErrUnavailable
+	notice := h.notices()[0]
+	messages, err := h.Recipients(t.Context(), notice)
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := false
+	for _, m := range messages {
+		told = told || m.To == "alice@corp.example" && m.Login == "alice"
+	}
+	if !told {
+		t.Errorf("%+v", messages)
+	}
+	notice.Holder = delivery.Holder{}
+	if _, err := h.Recipients(t.Context(), notice); !errors.Is(err, directory.ErrUnavailable) {
+		t.Errorf("a notice that knows nobody: %v", err)
 	}
 }

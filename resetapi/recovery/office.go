@@ -21,9 +21,9 @@ func (c Config) offices() ([]netip.Prefix, error) {
 	return prefixes, nil
 }
 
-// inOffice reports whether an address belongs to the organisation's own
+// InOffice reports whether an address belongs to the organisation's own
 // networks, where many people share one.
-func (s *Service) inOffice(a netip.Addr) bool {
+func (s *Service) InOffice(a netip.Addr) bool {
 	a = a.Unmap().WithZone("")
 	return slices.ContainsFunc(s.offices, func(p netip.Prefix) bool { return p.Contains(a) })
 }
@@ -31,7 +31,7 @@ func (s *Service) inOffice(a netip.Addr) bool {
 // startBudgets are what a start costs for the place that it comes from.
 func (s *Service) startBudgets(a netip.Addr) []ratelimit.Budget {
 	host := ratelimit.Host(a)
-	if s.inOffice(a) {
+	if s.InOffice(a) {
 		return []ratelimit.Budget{{Limit: ratelimit.StartsPerOffice, Of: host}}
 	}
 	return []ratelimit.Budget{{Limit: ratelimit.StartsPerAddress, Of: host}, {Limit: ratelimit.StartsPerNetwork, Of: ratelimit.Network(a)}}
@@ -39,7 +39,7 @@ func (s *Service) startBudgets(a netip.Addr) []ratelimit.Budget {
 
 // codeBudget is what submitting a code costs for the place that it comes from.
 func (s *Service) codeBudget(a netip.Addr) ratelimit.Budget {
-	if s.inOffice(a) {
+	if s.InOffice(a) {
 		return ratelimit.Budget{Limit: ratelimit.CodesPerOffice, Of: ratelimit.Host(a)}
 	}
 	return ratelimit.Budget{Limit: ratelimit.CodesPerAddress, Of: ratelimit.Host(a)}

@@ -2,23 +2,12 @@ package recovery
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 
 	"latchkey/internal/audit"
 	"latchkey/internal/crash"
-	"latchkey/internal/store"
+	"latchkey/internal/ratelimit"
 )
-
-// guesses is what the count before a comparison says.
-type guesses struct {
-	// compare: the guess may be compared. exhausted: none was left before it.
-	compare, exhausted bool
-	// code and recovery are the guesses that are left.
-	code, recovery int
-	// name is this guess's, to take it back if it was right.
-	name string
-}
 
 // Prove answers the open challenge. The guess is counted before it is compared.
 // The right answer gives a new ticket; for 60 seconds the ticket before and the
@@ -26,13 +15,16 @@ type guesses struct {
 // with [WrongCodeError], [EndedError], [ErrNotNow], [LimitedError] or
 // store.ErrUnavailable.
 func (s *Service) Prove(ctx context.Context, t Ticket, m Method, code string) (Ticket, View, error) {
-	if err := s.take(ctx, s.codeBudget(t.Address)); err != nil {
-		return Ticket{}, View{}, err
-	}
 	if err := s.Store.healthy(); err != nil {
 		return Ticket{}, View{}, err
 	}
-	old, previous, err := s.admit(ctx, t)
+	b := s.Store.batch()
+	paid, admitted := s.Limits.TakeWith(ctx, b, s.codeBudget(t.Address)), s.admitWith(ctx, b, t)
+	b.Send(ctx)
+	if err := s.paid(ctx, paid); err != nil {
+		return Ticket{}, View{}, err
+	}
+	old, previous, err := admitted()
 	if err != nil {
 		return Ticket{}, View{}, err
 	}
@@ -40,26 +32,52 @@ func (s *Service) Prove(ctx context.Context, t Ticket, m Method, code string) (T
 	if err != nil {
 		return Ticket{}, View{}, err
 	}
-	purse := s.purse(old.who(), old.Device)
-	count, err := s.Store.guess(ctx, s.Config, old.ID, challenge.ID, purse)
-	if err != nil {
+	g := guess{guessed: guessed{old.ID, challenge.ID, m}, purse: s.purse(old.who(), old.Device)}
+	if g.guesses, g.epoch, err = s.count(ctx, old, g); err != nil {
 		return Ticket{}, View{}, err
 	}
 	right := s.Codes.Check(old.ID, challenge.ID, string(m), challenge.MAC, code)
-	if !count.compare || !right {
-		return Ticket{}, View{}, s.wrong(ctx, old, m, previous, count)
+	if !g.compare || !right {
+		return Ticket{}, View{}, s.wrong(ctx, old, m, previous, g.guesses)
 	}
-	next, err := s.pass(ctx, t, old, challenge, previous)
+	next, err := s.pass(ctx, t, old, challenge, previous, g)
 	if errors.Is(err, ErrNotNow) {
-		return Ticket{}, View{}, s.wrong(ctx, old, m, previous, count)
+		return Ticket{}, View{}, s.wrong(ctx, old, m, previous, g.guesses)
 	}
 	if err != nil {
 		return Ticket{}, View{}, err
 	}
-	if err := s.Store.right(ctx, old.ID, challenge.ID, purse, count.name); err != nil {
-		s.Logger.WarnContext(ctx, "a right guess stays counted", "recovery", old.ID, "error", err)
-	}
 	return s.ticket(next.Record), next.view(next.now, s.Config), nil
+}
+
+// guess is one guess: what it is for, whose it is, and what was counted.
+type guess struct {
+	guessed
+	guesses
+
+	purse purse
+	// epoch is the person's at the count.
+	epoch int64
+}
+
+// count counts a guess, and asks for the epoch of whoever it is about.
+func (s *Service) count(ctx context.Context, old stored, g guess) (guesses, int64, error) {
+	b := s.Store.batch()
+	counted, asked := s.Store.guess(ctx, b, s.Config, g.guessed, g.purse), s.Store.epochWith(ctx, b, old.who())
+	b.Send(ctx)
+	count, err := counted()
+	if err != nil {
+		return guesses{}, 0, err
+	}
+	epoch, err := asked()
+	return count, epoch, err
+}
+
+// paid is [Service.take] for a decision that came with other answers.
+func (s *Service) paid(ctx context.Context, asked func() (ratelimit.Decision, error)) error {
+	decision, err := asked()
+	_, err = s.taken(ctx, decision, err)
+	return err
 }
 
 // challenged returns the challenge that an answer is for: the open one, or for
@@ -85,17 +103,26 @@ func (s *Service) challenged(old stored, m Method, previous bool) (Challenge, er
 	return *c, nil
 }
 
-// pass stores the proof. It fails with ErrNotNow for a decoy, and for a code that
+// pass stores the proof, unless an equal answer did before, and takes the guess
+// back out of the counts. It fails with ErrNotNow for a decoy, and for a code that
 // is over or was replaced; those look like wrong ones.
-func (s *Service) pass(ctx context.Context, t Ticket, old stored, c Challenge, previous bool) (stored, error) {
+func (s *Service) pass(ctx context.Context, t Ticket, old stored, c Challenge, previous bool, g guess) (stored, error) {
 	if previous {
-		return old, nil
+		return s.repeated(ctx, old, g), nil
 	}
-	next, err := s.change(ctx, old, GatePassed{Challenge: c.ID}, s.swap)
+	if err := s.inForce(ctx, old, g.epoch); err != nil {
+		return stored{}, err
+	}
+	next, err := s.change(ctx, old, GatePassed{Challenge: c.ID}, func(ctx context.Context, old stored, next Record) error {
+		return s.Store.pass(ctx, g.guessed, g.purse, g.name, old, next, s.lifetime())
+	})
 	if err == nil {
 		crash.Here("proof stored")
 		s.Logger.InfoContext(ctx, "gate passed", "recovery", old.ID, "method", c.Method, "gates_left", next.GatesLeft())
 		s.Meter.Gate(string(c.Method), true)
+		if s.Passed != nil {
+			s.Passed(ctx, c.Method, c.ID)
+		}
 		s.Audit.Note(s.about(next.Record, audit.Event{Kind: audit.Guessed, Outcome: "right", Method: string(c.Method)}))
 		return next, nil
 	}
@@ -105,9 +132,29 @@ func (s *Service) pass(ctx context.Context, t Ticket, old stored, c Challenge, p
 	// A parallel request with the same answer may have passed this gate.
 	again, repeated, admitErr := s.admit(ctx, t)
 	if admitErr == nil && repeated && again.Proofs[len(again.Proofs)-1].Challenge == c.ID {
-		return again, nil
+		return s.repeated(ctx, again, g), nil
 	}
 	return stored{}, err
+}
+
+// repeated takes a right guess out of the counts that only repeats an answer.
+func (s *Service) repeated(ctx context.Context, old stored, g guess) stored {
+	if err := s.Store.right(ctx, g.guessed, g.purse, g.name); err != nil {
+		s.Logger.WarnContext(ctx, "a right guess stays counted", "recovery", old.ID, "error", err)
+	}
+	return old
+}
+
+// inForce ends a recovery when another one of the same person came first. Only
+// who has the right code is told.
+func (s *Service) inForce(ctx context.Context, old stored, epoch int64) error {
+	if old.State != Gating || old.Decoy || epoch == old.Subject.Epoch {
+		return nil
+	}
+	if _, err := s.change(ctx, old, Overtaken{}, s.swap); err != nil {
+		return err
+	}
+	return &EndedError{Superseded}
 }
 
 // wrong answers a guess that was wrong or could not be compared, and ends the
@@ -118,42 +165,21 @@ func (s *Service) wrong(ctx context.Context, old stored, m Method, previous bool
 	s.Audit.Note(s.about(old.Record, audit.Event{Kind: audit.Guessed, Outcome: "wrong", Method: string(m)}))
 	if count.compare && !previous {
 		s.alarm(ctx, old.Record)
+		s.codesStopped(ctx, old.Record, m, count)
 	}
 	if count.recovery > 0 || previous {
 		return &WrongCodeError{TriesLeft: max(0, min(count.code, count.recovery))}
 	}
-	if !count.exhausted {
-		if _, err := s.change(ctx, old, GuessesExhausted{}, s.swap); err != nil {
-			return err
-		}
+	if count.waiting { // the right one may be among those before
+		return &EndedError{TooManyGuesses}
+	}
+	// Also when none was left: the process that took the last may have died of it.
+	_, err := s.change(ctx, old, GuessesExhausted{}, s.swap)
+	switch {
+	case errors.Is(err, ErrNotNow): // the gate was passed meanwhile
+		return &WrongCodeError{}
+	case err != nil:
+		return err
 	}
 	return &EndedError{TooManyGuesses}
-}
-
-// guess counts a guess against a purse. It fails closed: no count, no comparison.
-func (s *Store) guess(ctx context.Context, rules Config, recovery, challenge, purse string) (guesses, error) {
-	name := rand.Text()
-	answer, err := s.scripts.guess.Run(ctx, s.redis, s.guessKeys(recovery, challenge, purse),
-		rules.GuessesPerRecovery, rules.GuessesPerCode, rules.GuessesPerDay, rules.GuessesInARow,
-		(rules.Lifetime.Std() + repeatable).Milliseconds(), name).Int64Slice()
-	if err == nil && len(answer) != 3 {
-		err = errors.New("unexpected answer of the guess script")
-	}
-	if err != nil {
-		return guesses{}, store.Unavailable(err)
-	}
-	return guesses{compare: answer[0] == 1, exhausted: answer[0] == 0, code: int(answer[1]), recovery: int(answer[2]), name: name}, nil
-}
-
-// right takes a right guess out of the counts.
-func (s *Store) right(ctx context.Context, recovery, challenge, purse, name string) error {
-	return store.Unavailable(s.scripts.right.Run(ctx, s.redis, s.guessKeys(recovery, challenge, purse), name).Err())
-}
-
-func (s *Store) guessKeys(recovery, challenge, purse string) []string {
-	of := s.keys.Index("guesses", purse)
-	return []string{
-		store.Hot("guess", "recovery", recovery), store.Hot("guess", "code", challenge),
-		store.Hot("guess", "day", of), store.Hot("guess", "row", of),
-	}
 }

@@ -24,7 +24,10 @@ type Service struct {
 	Parts
 	offices  []netip.Prefix
 	lookups  chan string
+	begun    begun
 	settling sync.WaitGroup
+	// halted is closed when Run is told to end.
+	halted chan struct{}
 }
 
 // New returns a service; [Service.Run] must run beside it.
@@ -34,7 +37,7 @@ func New(parts Parts) *Service {
 		// The configuration was checked; what cannot be read gives no privilege.
 		parts.Logger.Error("the office networks count as none", "error", err)
 	}
-	return &Service{Parts: parts, offices: offices, lookups: make(chan string, parts.Config.LookupQueue)}
+	return &Service{Parts: parts, offices: offices, lookups: make(chan string, parts.Config.LookupQueue), halted: make(chan struct{})}
 }
 
 // StartRequest begins a recovery.
@@ -58,28 +61,35 @@ const MaxLogin = 256
 // ErrBadLogin means that a login is empty, too long or holds control characters.
 var ErrBadLogin = errors.New("a login has 1 to 256 bytes and no control characters")
 
+// TypedLogin returns what was typed as a login without the spaces around it, or
+// [ErrBadLogin].
+func TypedLogin(typed string) (string, error) {
+	login := strings.TrimSpace(typed)
+	if login == "" || len(login) > MaxLogin || strings.ContainsFunc(login, isControl) {
+		return "", ErrBadLogin
+	}
+	return login, nil
+}
+
 // Start stores a new recovery and leaves the look-up to a worker. Nothing of
 // the answer depends on the login. It fails with [ErrBadLogin], [LimitedError],
 // [ErrBusy] or store.ErrUnavailable.
 func (s *Service) Start(ctx context.Context, request StartRequest) (Ticket, View, error) {
-	login := strings.TrimSpace(request.Login)
-	if login == "" || len(login) > MaxLogin || strings.ContainsFunc(login, isControl) {
-		return Ticket{}, View{}, ErrBadLogin
+	login, err := TypedLogin(request.Login)
+	if err != nil {
+		return Ticket{}, View{}, err
 	}
 	if err := s.thawed(ctx); err != nil {
 		return Ticket{}, View{}, err
 	}
 	device := s.device(request.Device)
 	budgets := append(s.startBudgets(request.Address), startBudget(device, login), ratelimit.Budget{Limit: ratelimit.Starts})
-	if err := s.take(ctx, budgets...); err != nil {
+	now, err := s.take(ctx, budgets...)
+	if err != nil {
 		return Ticket{}, View{}, err
 	}
 	if len(s.lookups) == cap(s.lookups) {
 		return Ticket{}, View{}, ErrBusy
-	}
-	now, err := s.Store.clock(ctx)
-	if err != nil {
-		return Ticket{}, View{}, err
 	}
 	gates, methods := s.Policy.Public()
 	record := Record{
@@ -91,9 +101,11 @@ func (s *Service) Start(ctx context.Context, request StartRequest) (Ticket, View
 	if err := s.Store.create(ctx, record, s.lifetime()); err != nil {
 		return Ticket{}, View{}, err
 	}
+	s.begun.put(stored{Record: record, version: firstVersion, now: now})
 	select {
 	case s.lookups <- record.ID:
 	default:
+		s.begun.drop(record.ID)
 		return Ticket{}, View{}, ErrBusy
 	}
 	s.Meter.RecoveryStarted()
@@ -131,7 +143,8 @@ func (s *Service) GiveUp(ctx context.Context, t Ticket) error {
 }
 
 // Run makes the look-ups, and settles what dead processes left open, until the
-// context ends; then it waits until no write is being settled.
+// context ends. It is called once. Writes whose outcome is unknown then are left
+// to the next process.
 func (s *Service) Run(ctx context.Context) error {
 	var workers sync.WaitGroup
 	for range s.Config.LookupWorkers {
@@ -139,32 +152,9 @@ func (s *Service) Run(ctx context.Context) error {
 	}
 	workers.Go(func() { s.sweep(ctx) })
 	workers.Wait()
+	close(s.halted)
 	s.settling.Wait()
 	return nil
-}
-
-// ErrFrozen means that the operator has stopped all resets.
-var ErrFrozen = errors.New("password reset is stopped at the moment")
-
-// thawed refuses while everything is frozen, and when that cannot be told.
-func (s *Service) thawed(ctx context.Context) error {
-	_, frozen, err := s.Freeze.Frozen(ctx)
-	if err != nil {
-		return err
-	}
-	if frozen {
-		return ErrFrozen
-	}
-	return nil
-}
-
-// Held tells the delivery worker to keep everything back while frozen.
-func (s *Service) Held(ctx context.Context) (bool, error) {
-	err := s.thawed(ctx)
-	if errors.Is(err, ErrFrozen) {
-		return true, nil
-	}
-	return false, err
 }
 
 // over reports whether time cannot end the recovery any more.
@@ -174,10 +164,11 @@ func (r Record) over() bool {
 
 // Whose tells whom a recovery is about, for support: the login as it was typed,
 // and the directory of the person behind it. Both are empty when there is no
-// such recovery, the directory also when there is no such person.
+// such recovery, the directory also when there is no such person, and while it
+// cannot be asked: help does not wait for it.
 func (s *Service) Whose(ctx context.Context, id string) (login, directory string, err error) {
 	if err := s.lookup(ctx, id); err != nil && !errors.Is(err, ErrNoRecovery) {
-		return "", "", err
+		s.Logger.WarnContext(ctx, "support is told the login only: the person cannot be looked up", "recovery", id, "error", err)
 	}
 	r, err := s.Store.load(ctx, id)
 	if errors.Is(err, ErrNoRecovery) {
@@ -197,18 +188,27 @@ func (s *Service) lifetime() time.Duration {
 	return s.Config.Lifetime.Std() + s.Config.Retention.Std()
 }
 
-func (s *Service) take(ctx context.Context, budgets ...ratelimit.Budget) error {
+// take pays from budgets, and returns the store's time.
+func (s *Service) take(ctx context.Context, budgets ...ratelimit.Budget) (time.Time, error) {
 	decision, err := s.Limits.Take(ctx, budgets...)
+	return s.taken(ctx, decision, err)
+}
+
+// taken is take for what was decided.
+func (s *Service) taken(ctx context.Context, decision ratelimit.Decision, err error) (time.Time, error) {
 	if err != nil {
-		return err
+		return time.Time{}, err
 	}
 	if !decision.Allowed {
 		s.Logger.InfoContext(ctx, "limit reached", "limit", decision.Limit)
 		s.Audit.Throttled(decision.Limit)
 		s.Meter.Limited(decision.Limit)
-		return &LimitedError{RetryAfter: decision.RetryAfter}
+		return time.Time{}, &LimitedError{RetryAfter: decision.RetryAfter}
 	}
-	return nil
+	if decision.At.IsZero() { // no limit has a rate
+		return s.Store.clock(ctx)
+	}
+	return decision.At, nil
 }
 
 // saver stores the next record in place of the old one.
@@ -236,10 +236,10 @@ func (s *Service) change(ctx context.Context, old stored, event Event, save save
 		}
 		err := keep(ctx, old, next)
 		if err == nil {
-			if next.State == Ended {
+			if next.State == Ended && !next.Change {
 				s.Audit.Note(s.about(next, audit.Event{Kind: audit.RecoveryEnded, Reason: string(next.End)}))
 			}
-			return stored{Record: next, now: old.now}, refusal
+			return stored{Record: next, version: following(old.version), now: old.now}, refusal
 		}
 		if !errors.Is(err, errConflict) {
 			return old, err
@@ -270,8 +270,8 @@ func methodsOf(names []string) []Method {
 
 func isControl(r rune) bool { return r < ' ' || r == 0x7f }
 
-// foldLogin is the form under which typed logins share a budget.
-func foldLogin(login string) string {
+// FoldLogin is the form under which typed logins share a budget.
+func FoldLogin(login string) string {
 	return strings.ToLower(norm.NFKC.String(strings.TrimSuffix(login, ".")))
 }
 

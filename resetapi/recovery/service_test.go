@@ -426,7 +426,7 @@ func TestUnknownOutcome(t *testing.T) {
 			if password != "" || a.ChangeStamp != "0" || a.ID.IsZero() {
 				t.Errorf("settled later with %q and %+v", password, a)
 			}
-			return directory.Written, nil
+			return directory.Changed, nil
 		}
 		h.forward(2 * time.Minute)
 		if v, _ := h.View(t.Context(), ticket); v.Step != StepDone {

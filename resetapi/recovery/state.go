@@ -21,7 +21,7 @@ const (
 	Writing State = "writing"
 	// Unknown: the write was sent and its outcome is being settled.
 	Unknown State = "unknown"
-	// Done: the directory has the new password.
+	// Done: the directory has the new password, or the lock is taken away.
 	Done State = "done"
 	// Ended: nothing more can happen; End says why.
 	Ended State = "ended"
@@ -37,7 +37,8 @@ const (
 	TooManyGuesses  End = "too_many_guesses"
 	TooManyRefusals End = "too_many_refusals"
 	// Superseded: the password, the contacts or the account changed meanwhile,
-	// or another recovery of the same person came first.
+	// or another recovery of the same person came first. Where Write is set, the
+	// password may have been written, and met another change.
 	Superseded End = "superseded"
 	// NotAllowed: the directory does not let Latchkey reset this account.
 	NotAllowed End = "not_allowed"
@@ -115,15 +116,21 @@ type Requirement struct {
 
 // Write is the claim on the one write that a recovery may make at a time.
 type Write struct {
-	Claim string    `json:"claim"`
-	At    time.Time `json:"at"`
+	Claim string `json:"claim"`
+	// Unlock: the lock is taken away and the password stays. That may be
+	// repeated, so that its outcome is never unknown.
+	Unlock bool      `json:"unlock,omitempty"`
+	At     time.Time `json:"at"`
 	// Server and DN are where the write went; empty while nothing was sent.
 	Server string `json:"server,omitempty"`
 	DN     string `json:"dn,omitempty"`
 	// Unflagged is what settling must know of must-change (directory.Attempt).
 	Unflagged bool `json:"unflagged,omitempty"`
-	// UnwrittenAt is when the directory was first seen without the new password.
+	// UnwrittenAt is when the directory was first seen with the old password.
 	UnwrittenAt time.Time `json:"unwritten_at,omitzero"`
+	// OverwrittenAt is when it was first seen with neither the old nor the new
+	// one. From then on the change stamp proves nothing for this write.
+	OverwrittenAt time.Time `json:"overwritten_at,omitzero"`
 }
 
 // Record is all that is kept of one recovery. It is a value: Next never
@@ -160,6 +167,16 @@ type Record struct {
 	Proofs   []Proof `json:"proofs,omitempty"`
 	Refusals int     `json:"refusals"`
 	Write    *Write  `json:"write,omitempty"`
+	// Unlocked: it is done without another password. NoUnlock: the directory
+	// does not let Latchkey take a lock away, so that it is not offered again.
+	Unlocked bool `json:"unlocked,omitempty"`
+	NoUnlock bool `json:"no_unlock,omitempty"`
+	// MustFinish: a temporary password that nobody knows is in force, so that the
+	// old one is dead and the recovery has to be brought to its end.
+	MustFinish bool `json:"must_finish,omitempty"`
+	// Change marks what is no recovery but the change of a password that its
+	// holder knows: it has no gates, and nobody has a ticket for it.
+	Change bool `json:"change,omitempty"`
 }
 
 var (
@@ -201,6 +218,9 @@ func Next(r Record, event Event, now time.Time, rules Config) (Record, error) {
 		}
 	case Writing, Unknown:
 	}
+	if r.Change && !changes(event) {
+		return r, ErrNotNow
+	}
 	if err := event.apply(&next, now, rules); err != nil {
 		return r, err
 	}
@@ -237,6 +257,24 @@ func (r Record) OpenMethods() []Method {
 
 func (r Record) proved(m Method) bool {
 	return slices.ContainsFunc(r.Proofs, func(p Proof) bool { return p.Method == m })
+}
+
+// overwritten reports whether the recovery ended with a write that may have been
+// made and is not in force.
+func (r Record) overwritten() bool {
+	return r.State == Ended && r.End == Superseded && r.Write != nil
+}
+
+// again lets the holder try once more after a write that was not made. What has
+// no holder is over.
+func (r Record) again() Record {
+	if r.Change {
+		r = r.ended(GivenUp)
+	} else {
+		r.State = Ready
+	}
+	r.Write = nil
+	return r
 }
 
 func (r Record) ended(end End) Record {

@@ -49,8 +49,13 @@ func TestNoWriteWithoutEveryGate(t *testing.T) {
 			if err != nil {
 				continue
 			}
-			if _, ok := event.(Claimed); ok && from.record.State != Ready {
-				t.Fatalf("a claim was given in state %s", from.record.State)
+			switch event.(type) {
+			case Claimed, UnlockClaimed:
+				if from.record.State != Ready {
+					t.Fatalf("a claim was given in state %s", from.record.State)
+				}
+			case ChangeClaimed:
+				t.Fatal("a recovery got the claim of a change")
 			}
 			made = append(made, traced{next, passed})
 			mayWrite := next.State == Ready || next.State == Writing || next.State == Unknown || next.State == Done
@@ -89,10 +94,11 @@ func anyEvent(t *rapid.T, r Record) Event {
 		GatePassed{challenge},
 		GuessesExhausted{},
 		Claimed{claim},
-		Claimed{claim},
+		UnlockClaimed{claim},
+		ChangeClaimed{Claim: claim, Server: "server", DN: "dn", Subject: Subject{Person: "p", Contacts: "v"}},
 		Aimed{Claim: claim, Server: "server", DN: "dn"},
-		Wrote{claim, Outcome(rapid.IntRange(0, 6).Draw(t, "outcome"))},
-		Settled{claim, rapid.Bool().Draw(t, "written")},
+		Wrote{Claim: claim, Outcome: Outcome(rapid.IntRange(0, 7).Draw(t, "outcome")), Overwritten: rapid.Bool().Draw(t, "overwritten"), Stamp: "s", Refused: rapid.Bool().Draw(t, "refused")},
+		Settled{claim, Seen(rapid.IntRange(0, 5).Draw(t, "seen"))},
 		Overtaken{},
 		Abandoned{},
 	}).Draw(t, "event")
@@ -114,7 +120,7 @@ func TestTimeEndsARecovery(t *testing.T) {
 		t.Error("a recovery in use outlives its lifetime")
 	}
 	r.State, r.Write = Writing, &Write{Claim: "c"}
-	if next, err := Next(r, Wrote{"c", OutcomeDone}, begin.Add(31*time.Minute), rules); err != nil || next.State != Done {
+	if next, err := Next(r, Wrote{Claim: "c", Outcome: OutcomeDone}, begin.Add(31*time.Minute), rules); err != nil || next.State != Done {
 		t.Errorf("a write that was begun is cut off: state %s, %v", next.State, err)
 	}
 }
@@ -123,19 +129,66 @@ func TestTimeEndsARecovery(t *testing.T) {
 func TestNotWrittenIsSeenTwice(t *testing.T) {
 	rules, now := Defaults(), time.Unix(1_800_000_000, 0)
 	r := Record{State: Unknown, StartedAt: now, TouchedAt: now, Write: &Write{Claim: "c", At: now}}
-	once, err := Next(r, Settled{"c", false}, now, rules)
+	once, err := Next(r, Settled{"c", SeenUnwritten}, now, rules)
 	if err != nil || once.State != Unknown {
 		t.Fatalf("after one look: %s, %v", once.State, err)
 	}
-	soon, _ := Next(once, Settled{"c", false}, now.Add(rules.SettleEvery.Std()-1), rules)
+	soon, _ := Next(once, Settled{"c", SeenUnwritten}, now.Add(rules.SettleEvery.Std()-1), rules)
 	if soon.State != Unknown {
 		t.Errorf("after a second look too soon: %s", soon.State)
 	}
-	twice, _ := Next(once, Settled{"c", false}, now.Add(rules.SettleEvery.Std()), rules)
+	twice, _ := Next(once, Settled{"c", SeenUnwritten}, now.Add(rules.SettleEvery.Std()), rules)
 	if twice.State != Ready {
 		t.Errorf("after a second look: %s", twice.State)
 	}
-	if _, err := Next(r, Settled{"other", true}, now, rules); !errors.Is(err, ErrNotNow) {
+	if _, err := Next(r, Settled{"other", SeenWritten}, now, rules); !errors.Is(err, ErrNotNow) {
 		t.Errorf("another claim settles: %v", err)
+	}
+}
+
+// TestOverwrittenIsSeenTwice: a write may come late and win after all; what the
+// change stamp says in between proves nothing.
+func TestOverwrittenIsSeenTwice(t *testing.T) {
+	rules, now := Defaults(), time.Unix(1_800_000_000, 0)
+	wait := rules.SettleEvery.Std()
+	for name, test := range map[string]struct {
+		known bool
+		seen  []Seen
+		// apart is the time between two looks.
+		apart time.Duration
+		want  State
+	}{
+		"once":                        {false, []Seen{SeenOverwritten}, wait, Unknown},
+		"twice":                       {false, []Seen{SeenOverwritten, SeenOverwritten}, wait, Ended},
+		"twice, too soon":             {false, []Seen{SeenOverwritten, SeenOverwritten}, wait - 1, Unknown},
+		"then written":                {false, []Seen{SeenOverwritten, SeenWritten}, wait, Done},
+		"then changed":                {false, []Seen{SeenOverwritten, SeenChanged}, wait, Ended},
+		"then changed, too soon":      {false, []Seen{SeenOverwritten, SeenChanged}, wait - 1, Unknown},
+		"changed alone":               {false, []Seen{SeenChanged}, wait, Done},
+		"changed, the server told":    {true, []Seen{SeenChanged}, wait, Ended},
+		"overtaken":                   {false, []Seen{SeenOvertaken}, wait, Ended},
+		"not written in between":      {false, []Seen{SeenOverwritten, SeenUnwritten, SeenOverwritten}, wait, Ended},
+		"nothing that is known":       {false, []Seen{SeenOvertaken + 1}, wait, Unknown},
+		"written though not once yet": {false, []Seen{SeenUnwritten, SeenWritten}, wait, Done},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := Record{State: Writing, StartedAt: now, TouchedAt: now, Write: &Write{Claim: "c", At: now, DN: "dn"}}
+			at := now
+			r, err := Next(r, Wrote{Claim: "c", Outcome: OutcomeUnknown, Overwritten: test.known}, at, rules)
+			for _, seen := range test.seen {
+				at = at.Add(test.apart)
+				if err == nil {
+					r, err = Next(r, Settled{"c", seen}, at, rules)
+				}
+			}
+			if err != nil || r.State != test.want || r.State == Ended && (r.End != Superseded || !r.overwritten()) {
+				t.Errorf("%s %s, %v", r.State, r.End, err)
+			}
+		})
+	}
+	// What was never written is no write that was overwritten.
+	r := Record{State: Writing, Write: &Write{Claim: "c"}}
+	if r, err := Next(r, Wrote{Claim: "c", Outcome: OutcomeSuperseded}, now, rules); err != nil || r.overwritten() {
+		t.Errorf("superseded before the write: %v, %v", r.overwritten(), err)
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"latchkey/internal/directory"
 	"latchkey/internal/keyring"
 	"latchkey/internal/store"
 )
@@ -30,7 +31,7 @@ type Store struct {
 }
 
 type scripts struct {
-	load, create, swap, queue, claim, release, guess, right *redis.Script
+	load, create, swap, queue, claim, release, forget, guess, right, pass, clock *redis.Script
 }
 
 // NewStore returns the store of recoveries.
@@ -38,8 +39,9 @@ func NewStore(s *store.Store, keys *keyring.Ring) *Store {
 	return &Store{redis: s, keys: keys, scripts: scripts{
 		load: redis.NewScript(loadScript), create: redis.NewScript(createScript),
 		swap: redis.NewScript(swapScript), queue: redis.NewScript(queueScript),
-		claim: redis.NewScript(claimScript), release: redis.NewScript(releaseScript),
+		claim: redis.NewScript(claimScript), release: redis.NewScript(releaseScript), forget: redis.NewScript(forgetScript),
 		guess: redis.NewScript(guessScript), right: redis.NewScript(rightScript),
+		pass: redis.NewScript(passScript), clock: redis.NewScript(clockScript),
 	}}
 }
 
@@ -49,21 +51,62 @@ type stored struct {
 	version string
 	// now is the store's clock at the reading.
 	now time.Time
+	// holder is the person as they were read for a write; nil where none is made.
+	holder *directory.Person
+}
+
+// firstVersion is that of a record that was just created.
+const firstVersion = "1"
+
+// following is the version that a script gives to what replaces a version.
+func following(version string) string {
+	n, err := strconv.ParseInt(version, 10, 64)
+	if err != nil {
+		return "" // replaces nothing, so the record is loaded anew
+	}
+	return strconv.FormatInt(n+1, 10)
 }
 
 // healthy refuses while Redis is known not to be what it must be: counters that
 // may be lost guard nothing.
 func (s *Store) healthy() error { return store.Unavailable(s.redis.Healthy()) }
 
+// batch returns an empty round trip.
+func (s *Store) batch() *store.Batch { return s.redis.Batch() }
+
 // clock returns the store's time.
 func (s *Store) clock(ctx context.Context) (time.Time, error) {
-	now, err := s.redis.Time(ctx).Result()
-	return now, store.Unavailable(err)
+	b := s.batch()
+	now := s.clockWith(ctx, b)
+	b.Send(ctx)
+	return now()
+}
+
+// clockWith is clock in a round trip with other questions, like all that follow
+// with such a name.
+func (s *Store) clockWith(ctx context.Context, b *store.Batch) func() (time.Time, error) {
+	answer := b.Script(ctx, s.scripts.clock, []string{recordKey("clock")})
+	return func() (time.Time, error) {
+		micros, err := answer.Int64()
+		return time.UnixMicro(micros), store.Unavailable(err)
+	}
 }
 
 // load reads a record; ErrNoRecovery when there is none.
 func (s *Store) load(ctx context.Context, id string) (stored, error) {
-	answer, err := s.scripts.load.Run(ctx, s.redis, []string{recordKey(id)}).Slice()
+	b := s.batch()
+	loaded := s.loadWith(ctx, b, id)
+	b.Send(ctx)
+	return loaded()
+}
+
+func (s *Store) loadWith(ctx context.Context, b *store.Batch, id string) func() (stored, error) {
+	answer := b.Script(ctx, s.scripts.load, []string{recordKey(id)})
+	return func() (stored, error) { return s.loaded(id, answer) }
+}
+
+func (s *Store) loaded(id string, read *redis.Cmd) (stored, error) {
+	answer, err := read.Slice()
 	if err != nil {
 		return stored{}, store.Unavailable(err)
 	}
@@ -92,8 +135,15 @@ func (s *Store) create(ctx context.Context, r Record, lifetime time.Duration) er
 }
 
 func (s *Store) swap(ctx context.Context, old stored, next Record, lifetime time.Duration) error {
-	return verdict(s.scripts.swap.Run(ctx, s.redis, []string{recordKey(next.ID)},
-		old.version, s.seal(next), lifetime.Milliseconds()))
+	b := s.batch()
+	swapped := s.swapWith(ctx, b, old, next, lifetime)
+	b.Send(ctx)
+	return swapped()
+}
+
+func (s *Store) swapWith(ctx context.Context, b *store.Batch, old stored, next Record, lifetime time.Duration) func() error {
+	answer := b.Script(ctx, s.scripts.swap, []string{recordKey(next.ID)}, old.version, s.seal(next), lifetime.Milliseconds())
+	return func() error { return verdict(answer) }
 }
 
 // job is a sealed delivery job for the stream.
@@ -110,60 +160,24 @@ func (s *Store) swapAndQueue(ctx context.Context, old stored, next Record, lifet
 		old.version, s.seal(next), lifetime.Milliseconds(), j.longest, j.id, j.sealed), ErrBusy)
 }
 
-func (s *Store) claim(ctx context.Context, old stored, next Record, lifetime, lock time.Duration) error {
-	epoch, guard := s.personKeys(next.Subject)
-	return verdict(s.scripts.claim.Run(ctx, s.redis, []string{recordKey(next.ID), epoch, guard, pendingKey()},
-		old.version, s.seal(next), lifetime.Milliseconds(),
-		strconv.FormatInt(next.Subject.Epoch, 10), next.Write.Claim, lock.Milliseconds(), next.ID), errOvertaken, ErrBusy)
-}
-
-// release stores the outcome of a write and gives the lock back. With a notice
-// (the password was written) the notice is queued in the same step.
-func (s *Store) release(ctx context.Context, old stored, next Record, lifetime time.Duration, claim string, notice job) error {
-	epoch, guard := s.personKeys(next.Subject)
-	return verdict(s.scripts.release.Run(ctx, s.redis,
-		[]string{recordKey(next.ID), epoch, guard, pendingKey(), notice.stream},
-		old.version, s.seal(next), lifetime.Milliseconds(), claim, next.ID, epochLifetime.Milliseconds(), notice.id, notice.sealed))
-}
-
-// pending lists recoveries that took a claim before a time and have no outcome.
-func (s *Store) pending(ctx context.Context, before time.Time) ([]string, error) {
-	ids, err := s.redis.ZRangeByScore(ctx, pendingKey(), &redis.ZRangeBy{
-		Min: "-inf", Max: strconv.FormatInt(before.Unix(), 10), Count: 100,
-	}).Result()
-	return ids, store.Unavailable(err)
-}
-
-// forget drops what is pending for a recovery that needs no outcome any more.
-func (s *Store) forget(ctx context.Context, id string) error {
-	return store.Unavailable(s.redis.ZRem(ctx, pendingKey(), id).Err())
-}
-
-// pendingKey names the writes whose outcome, and so whose notice, is open.
-func pendingKey() string { return store.Hot("pending") }
-
 // epoch reads the person's epoch.
 func (s *Store) epoch(ctx context.Context, subject Subject) (int64, error) {
+	b := s.batch()
+	epoch := s.epochWith(ctx, b, subject)
+	b.Send(ctx)
+	return epoch()
+}
+
+func (s *Store) epochWith(ctx context.Context, b *store.Batch, subject Subject) func() (int64, error) {
 	key, _ := s.personKeys(subject)
-	n, err := s.redis.Get(ctx, key).Int64()
-	if errors.Is(err, redis.Nil) {
-		return 0, nil
+	read := b.Commands().Get(ctx, key)
+	return func() (int64, error) {
+		n, err := read.Int64()
+		if errors.Is(err, redis.Nil) {
+			return 0, nil
+		}
+		return n, store.Unavailable(err)
 	}
-	return n, store.Unavailable(err)
-}
-
-// paid reports whether the message of a challenge to a contact is paid for.
-func (s *Store) paid(ctx context.Context, challenge, contact string) (bool, error) {
-	n, err := s.redis.Exists(ctx, s.paidKey(challenge, contact)).Result()
-	return n == 1, store.Unavailable(err)
-}
-
-func (s *Store) markPaid(ctx context.Context, challenge, contact string, lifetime time.Duration) error {
-	return store.Unavailable(s.redis.Set(ctx, s.paidKey(challenge, contact), 1, lifetime).Err())
-}
-
-func (s *Store) paidKey(challenge, contact string) string {
-	return store.Hot("paid", challenge, s.keys.Index("paid", contact))
 }
 
 // verdict turns a script's number into an error: 1 is nil, 0 a conflict, and

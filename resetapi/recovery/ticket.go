@@ -3,10 +3,12 @@ package recovery
 import (
 	"context"
 	"encoding/base64"
+	"errors"
 	"strconv"
 	"time"
 
 	"latchkey/internal/keyring"
+	"latchkey/internal/store"
 )
 
 // repeatable is how long a lost answer to a proof can be asked for again.
@@ -32,11 +34,32 @@ func (s *Service) holder(ctx context.Context, t Ticket) (stored, error) {
 // admit loads the recovery of a ticket. previous tells that the ticket was good
 // until the last proof, which its holder may repeat to get a lost answer again.
 func (s *Service) admit(ctx context.Context, t Ticket) (old stored, previous bool, err error) {
+	b := s.Store.batch()
+	admitted := s.admitWith(ctx, b, t)
+	b.Send(ctx)
+	return admitted()
+}
+
+// admitWith is admit in a round trip with other questions.
+func (s *Service) admitWith(ctx context.Context, b *store.Batch, t Ticket) func() (stored, bool, error) {
 	mac, err := base64.RawURLEncoding.DecodeString(t.Token)
 	if err != nil || len(t.ID) != idLength {
+		return func() (stored, bool, error) { return stored{}, false, ErrNoRecovery }
+	}
+	loaded := s.Store.loadWith(ctx, b, t.ID)
+	return func() (stored, bool, error) {
+		old, err := loaded()
+		return s.admitted(ctx, t, mac, old, err)
+	}
+}
+
+// admitted judges a ticket by the recovery that was loaded for it.
+func (s *Service) admitted(ctx context.Context, t Ticket, mac []byte, old stored, err error) (_ stored, previous bool, _ error) {
+	if errors.Is(err, keyring.ErrNotOpened) {
+		s.Logger.ErrorContext(ctx, "alarm: a recovery does not open and counts as none: it was changed in Redis, or its key is gone", "recovery", t.ID)
 		return stored{}, false, ErrNoRecovery
 	}
-	if old, err = s.Store.load(ctx, t.ID); err != nil {
+	if err != nil {
 		return stored{}, false, err
 	}
 	if old.Origin != t.Origin {

@@ -34,8 +34,13 @@ type View struct {
 	ID   string
 	Step Step
 	// End says why, at StepEnded.
-	End       End
-	GatesLeft int
+	End End
+	// Unlocked tells, at StepDone, that the lock is gone and the password stays.
+	Unlocked bool
+	// MustFinish tells, at StepSetPassword, that the old password is dead already,
+	// and at StepEnded that it is and no other was set here.
+	MustFinish bool
+	GatesLeft  int
 	// GatesPassed counts the gates that were passed.
 	GatesPassed int
 	// Methods are those that the next gate may use.
@@ -61,13 +66,13 @@ func (r Record) view(now time.Time, rules Config) View {
 	case Started, Gating:
 		v.Step, v.GatesLeft, v.GatesPassed, v.Methods = StepVerify, r.GatesLeft(), len(r.Proofs), r.OpenMethods()
 	case Ready:
-		v.Step = StepSetPassword
+		v.Step, v.MustFinish = StepSetPassword, r.MustFinish
 	case Writing, Unknown:
 		v.Step = StepSettling
 	case Done:
-		v.Step = StepDone
+		v.Step, v.Unlocked = StepDone, r.Unlocked
 	case Ended:
-		v.Step, v.End = StepEnded, r.End
+		v.Step, v.End, v.MustFinish = StepEnded, r.End, r.MustFinish && r.End != Superseded
 	}
 	if c := r.Challenge; c != nil && v.Step == StepVerify {
 		v.Challenge = &ChallengeView{Method: c.Method, ExpiresAt: c.ExpiresAt}
@@ -114,14 +119,27 @@ type PasswordRules struct {
 	// ChangeableAt is when the current password is old enough to be replaced;
 	// zero when nothing is in the way.
 	ChangeableAt time.Time
+	// Classes is how many kinds of characters must be mixed: capital letters, small
+	// letters, other letters, digits, and the rest; 0 for any.
+	Classes int
+	// NoNames tells that the login and parts of the person's name are refused.
+	NoNames bool
+	// Dictionary tells that the directory refuses words of a dictionary.
+	Dictionary bool
 	// QualityChecked tells that the directory has further rules of its own.
 	QualityChecked bool
+	// Locked tells that too many wrong passwords locked the account, and that
+	// [Service.Unlock] may take that away without a new one.
+	Locked bool
 }
 
 var (
 	// ErrNoRecovery means that there is no such recovery, or the ticket is not
 	// for it; the two look alike.
 	ErrNoRecovery = errors.New("no such recovery, or the ticket is not for it")
+	// ErrCannotUnlock means that the directory does not let Latchkey take a lock
+	// away. Nothing was changed; a new password can still be set.
+	ErrCannotUnlock = errors.New("the directory does not let the service account unlock this account")
 	// ErrBusy means that a queue is full; everyone gets it alike.
 	ErrBusy = errors.New("too much is waiting to be done; try again in a moment")
 )

@@ -15,7 +15,7 @@ import (
 // TestHostileWalk walks the service at random: several recoveries of several
 // people, with two gates, swapped ids, old tickets, stale copies of records put
 // back, codes of others, codes of before, and real codes. Whatever the order,
-// a write happens only in a recovery to which the right code of each of its
+// a write, or an unlock, happens only in a recovery to which the right code of each of its
 // gates was submitted, and at most once.
 func TestHostileWalk(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
@@ -34,8 +34,9 @@ func TestHostileWalk(t *testing.T) {
 			}
 			w.written[w.writing]++
 		}
+		h.dir.onUnlock = h.dir.onWrite
 		rt.Repeat(map[string]func(*rapid.T){
-			"start": w.start, "open": w.open, "answer": w.answer, "set": w.set, "copy": w.copy, "restore": w.restore, "give up": w.giveUp,
+			"start": w.start, "open": w.open, "answer": w.answer, "set": w.set, "unlock": w.unlock, "lock": w.lock, "copy": w.copy, "restore": w.restore, "give up": w.giveUp,
 			"wait": func(rt *rapid.T) {
 				h.forward(time.Duration(rapid.IntRange(1, 90).Draw(rt, "seconds")) * time.Second)
 			},
@@ -120,6 +121,19 @@ func (w *walk) set(rt *rapid.T) {
 	t := w.ticket(rt)
 	w.writing = t.ID
 	_, _ = w.h.SetPassword(context.Background(), t, newPassword)
+}
+
+func (w *walk) unlock(rt *rapid.T) {
+	t := w.ticket(rt)
+	w.writing = t.ID
+	if v, err := w.h.Unlock(context.Background(), t); err == nil && (v.Step != StepDone || !v.Unlocked) {
+		rt.Fatalf("an unlock ends at %s", v.Step)
+	}
+}
+
+// lock has somebody type too many wrong passwords.
+func (w *walk) lock(rt *rapid.T) {
+	w.h.dir.people[rapid.SampledFrom([]string{"alice", "bob"}).Draw(rt, "login")].State = directory.Locked
 }
 
 func (w *walk) giveUp(rt *rapid.T) { _ = w.h.GiveUp(context.Background(), w.ticket(rt)) }

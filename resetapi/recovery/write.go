@@ -8,55 +8,29 @@ import (
 	"time"
 
 	"latchkey/internal/audit"
-	"latchkey/internal/contact"
 	"latchkey/internal/crash"
 	"latchkey/internal/directory"
+	"latchkey/internal/setting"
 )
 
 // errOvertaken means that the person's epoch moved on since the recovery began.
 var errOvertaken = errors.New("another recovery of the same person came first")
 
-// lockTime is how long one person's write keeps others out, if it is never
-// given back: until an unknown outcome is settled or given up on.
-func (c Config) lockTime() time.Duration { return c.WriteTimeout.Std() + 2*c.SettleFor.Std() }
+// outcomeTime bounds the storing of an outcome, and its audit, which begin when
+// the time for the write may be used up.
+const outcomeTime = 5 * time.Second
+
+// lockTime is how long a write whose outcome stays unknown keeps other writes to
+// the person out: until every recovery is over that knew the password from
+// before. A person whose server is gone for good can then be written elsewhere.
+func (c Config) lockTime() time.Duration { return (c.Lifetime + c.settlingTime()).Std() }
+
+// settlingTime is how long the process that made a write works on its outcome.
+func (c Config) settlingTime() setting.Duration { return c.WriteTimeout + 2*c.SettleFor }
 
 // abandonedAfter is when a write without outcome has no process any more that
 // works on it.
 func (c Config) abandonedAfter() time.Duration { return c.WriteTimeout.Std() + c.SettleFor.Std() }
-
-// PasswordRules tells what a new password must satisfy. It needs all gates
-// passed. It fails with [ErrNotNow], [EndedError] or directory.ErrUnavailable.
-func (s *Service) PasswordRules(ctx context.Context, t Ticket) (PasswordRules, error) {
-	old, err := s.ready(ctx, t)
-	if err != nil {
-		return PasswordRules{}, err
-	}
-	d, person, err := s.person(ctx, old.Subject)
-	if errors.Is(err, directory.ErrNotFound) {
-		if _, err := s.change(ctx, old, Overtaken{}, s.swap); err != nil {
-			return PasswordRules{}, err
-		}
-		return PasswordRules{}, &EndedError{Superseded}
-	}
-	if err != nil {
-		return PasswordRules{}, err
-	}
-	theirs, err := d.Policy(ctx, person)
-	if err != nil {
-		return PasswordRules{}, fmt.Errorf("read the password policy: %w", err)
-	}
-	rules := PasswordRules{
-		MinLength: max(s.Password.MinLength, theirs.MinLength), MaxLength: s.Password.MaxLength,
-		History: theirs.History, QualityChecked: theirs.QualityChecked,
-	}
-	if theirs.MaxLength > 0 {
-		rules.MaxLength = min(rules.MaxLength, theirs.MaxLength)
-	}
-	if theirs.ChangeableAt.After(old.now) {
-		rules.ChangeableAt = theirs.ChangeableAt
-	}
-	return rules, nil
-}
 
 // SetPassword writes the new password into the directory. The view says done,
 // or settling when the outcome is not known. It fails with [RefusedError],
@@ -70,17 +44,10 @@ func (s *Service) SetPassword(ctx context.Context, t Ticket, candidate string) (
 	if reasons := s.Password.Check(candidate, old.Subject.Login); len(reasons) > 0 {
 		return View{}, &RefusedError{reasons}
 	}
-	if err := errors.Join(s.Store.healthy(), s.thawed(ctx)); err != nil {
+	if err := s.Writable(ctx); err != nil {
 		return View{}, err
 	}
-	claim := rand.Text()
-	claimed, err := s.change(ctx, old, Claimed{claim}, s.claim)
-	if errors.Is(err, errOvertaken) {
-		if _, err := s.change(ctx, old, Overtaken{}, s.swap); err != nil {
-			return View{}, err
-		}
-		return View{}, &EndedError{Superseded}
-	}
+	claimed, err := s.claimed(ctx, old, Claimed{rand.Text()})
 	if err != nil {
 		return View{}, err
 	}
@@ -91,22 +58,44 @@ func (s *Service) SetPassword(ctx context.Context, t Ticket, candidate string) (
 	return s.write(ctx, claimed, candidate)
 }
 
+// claimed takes a claim. A recovery that another one of the person overtook ends.
+func (s *Service) claimed(ctx context.Context, old stored, event Event) (stored, error) {
+	claimed, err := s.change(ctx, old, event, s.claim)
+	if !errors.Is(err, errOvertaken) {
+		return claimed, err
+	}
+	if _, err := s.change(ctx, old, Overtaken{}, s.swap); err != nil {
+		return stored{}, err
+	}
+	return stored{}, &EndedError{Superseded}
+}
+
 func (s *Service) claim(ctx context.Context, old stored, next Record) error {
 	return s.Store.claim(ctx, old, next, s.lifetime(), s.Config.lockTime())
 }
 
 // write makes the write of a claim and stores its outcome.
 func (s *Service) write(ctx context.Context, claimed stored, candidate string) (View, error) {
-	claim := claimed.Write.Claim
-	attempt, failure := s.attempt(ctx, claimed, candidate)
+	last, attempt, failure := s.attempt(ctx, claimed, candidate)
 	outcome := outcomeOf(failure)
+	unknown, _ := errors.AsType[*directory.UnknownError](failure)
+	attempt.Overwritten = unknown != nil && unknown.Generated
+	wrote := Wrote{Claim: claimed.Write.Claim, Outcome: outcome, Overwritten: attempt.Overwritten}
+	if unfinished, ok := errors.AsType[*directory.UnfinishedError](failure); ok {
+		_, refused := errors.AsType[*directory.RefusedError](failure)
+		wrote.Stamp, wrote.Refused = unfinished.ChangeStamp, refused
+	}
 	crash.Here("written")
 	s.Logger.InfoContext(ctx, "password write", "recovery", claimed.ID, "outcome", outcome.String(), "error", failure)
 	s.Meter.Write(outcome.String())
-	next, err := s.finish(ctx, claimed.ID, Wrote{Claim: claim, Outcome: outcome})
+	next, err := s.finishWrite(ctx, last, wrote)
 	crash.Here("outcome stored")
+	if err != nil {
+		// Nobody can tell later what is known here.
+		s.auditOutcome(ctx, claimed.Record, wrote)
+	}
 	if outcome == OutcomeUnknown {
-		return s.settleNow(ctx, claimed, attempt, candidate)
+		return s.settleNow(ctx, &settling{claimed: claimed, attempt: attempt, candidate: candidate})
 	}
 	if outcome == OutcomeDone && err != nil {
 		// The directory has the password: that is the truth to tell. The other
@@ -127,13 +116,16 @@ func (s *Service) answer(r Record, outcome Outcome, failure error) error {
 	switch outcome {
 	case OutcomeDone:
 		return nil
-	case OutcomeRefused:
+	case OutcomeRefused, OutcomeUnfinished:
 		if refused, ok := errors.AsType[*directory.RefusedError](failure); ok && r.State != Ended {
 			reasons := make([]string, len(refused.Reasons))
 			for i, reason := range refused.Reasons {
 				reasons[i] = string(reason)
 			}
 			return &RefusedError{reasons}
+		}
+		if r.State != Ended {
+			return failure
 		}
 		return &EndedError{r.End}
 	case OutcomeNotAllowed, OutcomeSuperseded:
@@ -143,129 +135,67 @@ func (s *Service) answer(r Record, outcome Outcome, failure error) error {
 	}
 }
 
-// attempt checks once more who this is and what they may, and then writes.
-func (s *Service) attempt(ctx context.Context, claimed stored, candidate string) (directory.Attempt, error) {
-	d, person, err := s.person(ctx, claimed.Subject)
-	if err != nil {
-		return directory.Attempt{}, err
+// attempt writes to the server that the person is read from. Where that takes no
+// writes, nothing was written, and the person is read again from another: what a
+// copy showed may be old. Each server is tried once.
+func (s *Service) attempt(ctx context.Context, last stored, candidate string) (stored, directory.Attempt, error) {
+	var readOnly error
+	for tried := map[string]bool{}; ; {
+		d, person, err := s.person(ctx, last.Subject)
+		if err != nil {
+			return last, directory.Attempt{}, errors.Join(err, readOnly)
+		}
+		attempt := person.Attempt()
+		if tried[attempt.Server] {
+			s.Logger.ErrorContext(ctx, "nobody can be reset: all servers of the directory that answer are copies which take no writes; name one in servers that does, and see whether it runs", "recovery", last.ID, "directory", d.Name)
+			return last, attempt, readOnly
+		}
+		tried[attempt.Server] = true
+		if last, err = s.writeTo(ctx, d, person, last, candidate); !errors.Is(err, directory.ErrReadOnly) {
+			return last, attempt, err
+		}
+		readOnly = err
 	}
+}
+
+// writeTo checks once more who this is and what they may, and then writes. It
+// returns the record as it is then, with the time right before the write.
+func (s *Service) writeTo(ctx context.Context, d Directory, person *directory.Person, last stored, candidate string) (stored, error) {
 	attempt := person.Attempt()
-	if err := s.recheck(ctx, d, person, claimed.Record); err != nil {
-		return attempt, err
+	if err := s.recheck(ctx, d, person, last.Record); err != nil {
+		return last, err
 	}
 	// Where the write goes is stored before it goes.
-	aimed := Aimed{Claim: claimed.Write.Claim, Server: attempt.Server, DN: attempt.DN, Unflagged: attempt.Unflagged}
-	fresh, err := s.Store.load(ctx, claimed.ID)
+	last, err := s.aim(ctx, last, Aimed{Claim: last.Write.Claim, Server: attempt.Server, DN: attempt.DN, Unflagged: attempt.Unflagged})
 	if err != nil {
-		return attempt, err
-	}
-	if _, err := s.change(ctx, fresh, aimed, s.swap); err != nil {
-		return attempt, err
+		return last, err
 	}
 	crash.Here("aimed")
-	if err := s.Audit.Record(ctx, s.about(claimed.Record, audit.Event{Kind: audit.WriteIntended})); err != nil {
-		return attempt, fmt.Errorf("the intent cannot be audited, so nothing is written: %w", err)
+	if err := s.Audit.Record(ctx, s.about(last.Record, audit.Event{Kind: audit.WriteIntended})); err != nil {
+		return last, fmt.Errorf("the intent cannot be audited, so nothing is written: %w", err)
 	}
 	crash.Here("intent audited")
-	if err := s.thawed(ctx); err != nil {
-		return attempt, err
+	now, err := s.permitted(ctx, last.Record, person)
+	if err != nil {
+		return last, err
 	}
-	return attempt, d.SetPassword(ctx, person, candidate)
+	last.now, last.holder = now, person
+	return last, d.SetPassword(ctx, person, candidate)
+}
+
+// finishWrite stores the outcome of the write of a record that was held since. A
+// wait begins with an unknown outcome, so that the time of then is asked for.
+func (s *Service) finishWrite(ctx context.Context, last stored, wrote Wrote) (stored, error) {
+	if wrote.Outcome == OutcomeUnknown {
+		return s.finish(ctx, last.ID, wrote)
+	}
+	return s.finishFrom(ctx, last, wrote)
 }
 
 // about adds to an event what a record knows.
 func (s *Service) about(r Record, e audit.Event) audit.Event {
 	e.Recovery, e.Directory, e.Person, e.Network = r.ID, r.Subject.Directory, r.Subject.Person, r.Network
 	return e
-}
-
-// errMoved means that the person is not any more as they were at the look-up.
-var errMoved = errors.New("the person changed since the recovery began")
-
-// recheck holds what was read just now against what the proofs were made for.
-func (s *Service) recheck(ctx context.Context, d Directory, person *directory.Person, r Record) error {
-	subject := r.Subject
-	if person.ChangeStamp != subject.Stamp {
-		return fmt.Errorf("%w: the password was changed", errMoved)
-	}
-	if !person.MayReset() {
-		return fmt.Errorf("%w: the account is %s", errMoved, person.State)
-	}
-	decision, err := s.Policy.Decide(ctx, person, d)
-	if err != nil {
-		return err
-	}
-	if !decision.Resettable() {
-		return fmt.Errorf("%w: the account may not be reset any more", errMoved)
-	}
-	now := Requirement{Gates: decision.Gates, Methods: methodsOf(decision.Methods)}
-	if !r.meets(now) {
-		return fmt.Errorf("%w: more must be proved by now", errMoved)
-	}
-	card, err := s.Contacts.Get(ctx, subject.Directory, subject.Person)
-	if err != nil && !errors.Is(err, contact.ErrNoCard) {
-		return err
-	}
-	if card.Version() != subject.Contacts {
-		return fmt.Errorf("%w: the contacts were changed", errMoved)
-	}
-	return nil
-}
-
-// meets reports whether the proofs are enough for a requirement too.
-func (r Record) meets(required Requirement) bool {
-	r.Required = required
-	return r.provenFor(r.Subject)
-}
-
-func outcomeOf(err error) Outcome {
-	_, refused := errors.AsType[*directory.RefusedError](err)
-	_, unknown := errors.AsType[*directory.UnknownError](err)
-	switch {
-	case err == nil:
-		return OutcomeDone
-	case refused:
-		return OutcomeRefused
-	case unknown:
-		return OutcomeUnknown
-	case errors.Is(err, directory.ErrNotAllowed):
-		return OutcomeNotAllowed
-	case errors.Is(err, directory.ErrNotFound), errors.Is(err, errMoved):
-		return OutcomeSuperseded
-	default:
-		return OutcomeNothing
-	}
-}
-
-// finish stores an outcome. When the write is over the lock is given back; when
-// it was made the epoch moves on and the notice is queued.
-func (s *Service) finish(ctx context.Context, id string, event Event) (stored, error) {
-	old, err := s.Store.load(ctx, id)
-	if err != nil {
-		return stored{}, err
-	}
-	next, err := s.change(ctx, old, event, func(ctx context.Context, old stored, next Record) error {
-		if next.State == Writing || next.State == Unknown {
-			return s.swap(ctx, old, next)
-		}
-		return s.Store.release(ctx, old, next, s.lifetime(), old.Write.Claim, s.notice(next, old.now))
-	})
-	if err == nil {
-		s.auditOutcome(ctx, next.Record, event)
-	}
-	return next, err
-}
-
-// auditOutcome records what became of a write. The write is over, so a failure
-// can only be reported; the audit then refuses the next intent.
-func (s *Service) auditOutcome(ctx context.Context, r Record, event Event) {
-	e := s.about(r, audit.Event{Kind: audit.WriteEnded, Outcome: string(r.State)})
-	if wrote, ok := event.(Wrote); ok {
-		e.Outcome = wrote.Outcome.String()
-	}
-	if err := s.Audit.Record(ctx, e); err != nil {
-		s.Logger.ErrorContext(ctx, "the outcome of a write is not in the audit", "recovery", r.ID, "outcome", e.Outcome, "error", err)
-	}
 }
 
 // ready loads a recovery whose gates are all passed.

@@ -9,7 +9,9 @@
 //     format characters go, only letters, signs and line feeds stay.
 //   - Nothing is looked up on the path of an answer, which is the same whoever
 //     asks, with a recovery or without. Which directory the recovery belongs to,
-//     and so who gets the mail, is found out when it is sent.
+//     and so who gets the mail, is found out when it is sent. While that cannot
+//     be found out, everybody's mail goes to the address for all: it does not
+//     wait, since a directory that is away is what people need help with.
 //   - The address that the mail goes to comes from the configuration only.
 //   - Rates are limited by address and in all. A request that is not taken costs
 //     nothing.
@@ -45,9 +47,11 @@ type Limits interface {
 
 // Recoveries tells whom a recovery is about: the login as it was typed, and the
 // directory of the person behind it. Both are empty when there is no such
-// recovery any more, the directory also when there is no such person.
+// recovery any more, the directory also when there is no such person or it
+// cannot be asked. LoginOf is the login of a person, empty when it is not known.
 type Recoveries interface {
 	Whose(ctx context.Context, recovery string) (login, directory string, err error)
+	LoginOf(ctx context.Context, directory, person string) string
 }
 
 // Auditor notes what happened.
@@ -115,9 +119,12 @@ func (d *Desk) Submit(ctx context.Context, request Request, address netip.Addr) 
 	return reference, nil
 }
 
-// Recipients addresses a job of delivery.KindSupport, when it is about to be
-// sent.
+// Recipients addresses a job of delivery.KindSupport or KindAlarm, when it is
+// about to be sent. Where support has no address, nobody is told.
 func (d *Desk) Recipients(ctx context.Context, job delivery.Job) ([]delivery.Message, error) {
+	if job.Kind == delivery.KindAlarm {
+		return d.alarmed(ctx, job), nil
+	}
 	var login, directory string
 	if job.Recovery != "" {
 		var err error
@@ -125,12 +132,28 @@ func (d *Desk) Recipients(ctx context.Context, job delivery.Job) ([]delivery.Mes
 			return nil, err
 		}
 	}
-	to, ok := d.parts.ToDirectory[directory]
-	if !ok {
-		to = d.parts.To
-	}
 	return []delivery.Message{{
-		To: to, Language: d.parts.Language, Login: login, Recovery: job.Recovery,
+		To: d.address(directory), Language: d.parts.Language, Login: login, Recovery: job.Recovery,
 		Reference: Spoken(job.Reference), Caller: job.Caller, CallerLanguage: job.Language,
 	}}, nil
+}
+
+// alarmed is the mail that tells of a reset which its holder says was not theirs.
+func (d *Desk) alarmed(ctx context.Context, job delivery.Job) []delivery.Message {
+	to := d.address(job.Directory)
+	if to == "" {
+		return nil
+	}
+	return []delivery.Message{{
+		To: to, Language: d.parts.Language, Reference: job.Recovery[:8], Recovery: job.Recovery,
+		Login: d.parts.Recoveries.LoginOf(ctx, job.Directory, job.Person),
+	}}
+}
+
+// address is where support for a directory reads.
+func (d *Desk) address(directory string) string {
+	if to, ok := d.parts.ToDirectory[directory]; ok {
+		return to
+	}
+	return d.parts.To
 }

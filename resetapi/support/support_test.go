@@ -49,6 +49,10 @@ func (a *around) Take(_ context.Context, budgets ...ratelimit.Budget) (ratelimit
 	return a.decision, nil
 }
 
+func (*around) LoginOf(_ context.Context, directory, person string) string {
+	return person + " of " + directory
+}
+
 // Whose knows BOB's recovery, and ALICE's for whom there is no account.
 func (a *around) Whose(_ context.Context, recovery string) (login, directory string, err error) {
 	switch recovery {

@@ -6,6 +6,9 @@ import (
 	"latchkey/resetapi/recovery"
 )
 
+// donePage says what was done.
+type donePage struct{ Unlocked bool }
+
 // refreshSettling is after how many seconds the page asks again.
 const refreshSettling = 5
 
@@ -19,7 +22,11 @@ func (s *Site) showDone(w http.ResponseWriter, r *http.Request) error {
 	speech := s.speech(r)
 	switch view.Step {
 	case recovery.StepDone:
-		s.render(w, r, http.StatusOK, "done", frame{Title: speech.T("done.title")})
+		title, stage := "done.title", stages+1
+		if view.Unlocked {
+			title, stage = "unlocked.title", 0
+		}
+		s.render(w, r, http.StatusOK, "done", frame{Title: speech.T(title), Stage: stage, Content: donePage{Unlocked: view.Unlocked}})
 	case recovery.StepSettling:
 		s.render(w, r, http.StatusOK, "settling", frame{Title: speech.T("settling.title"), Refresh: refreshSettling})
 	case recovery.StepSetPassword:

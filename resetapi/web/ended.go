@@ -23,10 +23,14 @@ func (s *Site) showEnded(w http.ResponseWriter, r *http.Request) error {
 		return nil
 	}
 	speech, key := s.speech(r), "end."+string(view.End)
+	text := key + ".text"
+	if view.MustFinish {
+		text = "ended.must_finish" // the others say that the old password still works
+	}
 	s.render(w, r, http.StatusOK, "ended", frame{
 		Title: speech.T(key + ".title"), Help: true,
 		Content: endedPage{
-			Text: speech.T(key + ".text"), Restart: view.End != recovery.NotAllowed,
+			Text: speech.T(text), Restart: view.End != recovery.NotAllowed,
 		},
 	})
 	return nil

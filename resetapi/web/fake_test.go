@@ -31,6 +31,7 @@ type fake struct {
 	prove func(recovery.Ticket, recovery.Method, string) (recovery.Ticket, recovery.View, error)
 	rules func() (recovery.PasswordRules, error)
 	set   func(string) (recovery.View, error)
+	lock  func() (recovery.View, error)
 }
 
 func (f *fake) Start(_ context.Context, r recovery.StartRequest) (recovery.Ticket, recovery.View, error) {
@@ -63,6 +64,8 @@ func (f *fake) PasswordRules(context.Context, recovery.Ticket) (recovery.Passwor
 func (f *fake) SetPassword(_ context.Context, _ recovery.Ticket, password string) (recovery.View, error) {
 	return f.set(password)
 }
+
+func (f *fake) Unlock(context.Context, recovery.Ticket) (recovery.View, error) { return f.lock() }
 
 // at is a recovery at a step.
 func at(step recovery.Step) recovery.View {

@@ -8,11 +8,15 @@ import (
 
 type passwordPage struct {
 	Notice string
+	// MustFinish tells that the old password is dead already.
+	MustFinish bool
 	// Rules are the sentences of what the new password must satisfy, Young one
 	// about when it may be changed at all.
 	Rules []string
 	Young string
-	Lasts string
+	// Locked tells that the account can be unlocked instead.
+	Locked bool
+	Lasts  string
 }
 
 // showPassword tells the rules and asks for the new password.
@@ -58,11 +62,17 @@ func (s *Site) setPassword(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	s.leadOn(w, r, ticket, view)
+	return nil
+}
+
+// leadOn shows what comes of a write, and remembers the browser in which a
+// recovery was done.
+func (s *Site) leadOn(w http.ResponseWriter, r *http.Request, ticket recovery.Ticket, view recovery.View) {
 	if view.Step == recovery.StepDone {
 		s.remember(w, r, ticket)
 	}
 	s.lead(w, r, pathOf(view.Step), 0)
-	return nil
 }
 
 // passwordFault is the key of what this page itself finds before anybody is
@@ -79,22 +89,33 @@ func passwordFault(password, again string) string {
 }
 
 func rulesPage(speech *speech, rules recovery.PasswordRules, view recovery.View) passwordPage {
-	var page passwordPage
-	if rules.MinLength > 0 {
-		page.Rules = append(page.Rules, speech.T("rules.min_length", "n", rules.MinLength))
-	}
-	if rules.MaxLength > 0 {
-		page.Rules = append(page.Rules, speech.T("rules.max_length", "n", rules.MaxLength))
-	}
-	if rules.History > 0 {
-		page.Rules = append(page.Rules, speech.T("rules.history", "n", rules.History))
-	}
-	if rules.QualityChecked {
-		page.Rules = append(page.Rules, speech.T("rules.quality"))
-	}
+	page := passwordPage{Rules: ruleSentences(speech, rules), Locked: rules.Locked, MustFinish: view.MustFinish}
 	if wait := rules.ChangeableAt.Sub(view.Now); !rules.ChangeableAt.IsZero() && wait > 0 {
 		page.Young = speech.T("rules.young", "wait", speech.Wait(wait))
 	}
 	page.Lasts = speech.Lasts(view.ExpiresAt.Sub(view.Now))
 	return page
+}
+
+// ruleSentences say what a new password must be.
+func ruleSentences(speech *speech, rules recovery.PasswordRules) []string {
+	var said []string
+	count := func(key string, n int) {
+		if n > 0 {
+			said = append(said, speech.T(key, "n", n))
+		}
+	}
+	count("rules.min_length", rules.MinLength)
+	count("rules.max_length", rules.MaxLength)
+	count("rules.classes", rules.Classes)
+	count("rules.history", rules.History)
+	for _, rule := range []struct {
+		key   string
+		holds bool
+	}{{"rules.no_names", rules.NoNames}, {"rules.dictionary", rules.Dictionary}, {"rules.quality", rules.QualityChecked}} {
+		if rule.holds {
+			said = append(said, speech.T(rule.key))
+		}
+	}
+	return said
 }

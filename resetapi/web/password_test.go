@@ -159,6 +159,9 @@ func TestDone(t *testing.T) {
 		if len(page.Header()["Set-Cookie"]) > 0 {
 			t.Error("S10: the last page sets a cookie")
 		}
+		if got := strings.Count(page.Body.String(), `<li class="past">`); got != 3 || strings.Contains(page.Body.String(), "aria-current") {
+			t.Errorf("%d steps of 3 are behind, and none may be the current one", got)
+		}
 	}
 }
 

@@ -6,18 +6,24 @@ import (
 	"latchkey/resetapi/recovery"
 )
 
-// The paths of the pages. None of them ever carries an id or a secret.
+// The paths of the pages. None of them carries an id or a secret but the last:
+// the link in a notice, which can stop self-service for one account and do
+// nothing else.
 const (
 	pathStart    = "/"
 	pathVerify   = "/verify"
 	pathSend     = "/verify/send"
 	pathCode     = "/verify/code"
 	pathPassword = "/password"
+	pathUnlock   = "/unlock"
+	pathChange   = "/change"
+	pathChanged  = "/change/done"
 	pathDone     = "/done"
 	pathEnded    = "/ended"
 	pathGiveUp   = "/give-up"
 	pathSupport  = "/support"
 	pathSent     = "/support/sent"
+	pathNotMe    = "/not-me/{link}"
 )
 
 // The notices that a redirect may ask the next page for. Any other is ignored.
@@ -45,10 +51,14 @@ func pathOf(step recovery.Step) string {
 // pageOf is the page on which the form stands that is sent to a path. Giving up
 // is offered on several; that path itself leads to the right one.
 func pageOf(path string) string {
-	if path == pathSend || path == pathCode {
+	switch path {
+	case pathSend, pathCode:
 		return pathVerify
+	case pathUnlock:
+		return pathPassword
+	default:
+		return path
 	}
-	return path
 }
 
 // seeOther sends the browser on by GET, to one of the paths above.

@@ -36,12 +36,16 @@ func loadPages(files fs.FS) (map[string]*template.Template, error) {
 	return pages, nil
 }
 
+// stages is how many parts the way has.
+const stages = 3
+
 // frame is what the layout shows around the content of a page. A page sets
 // Title and what it needs of Stage to Content; render does the rest.
 type frame struct {
 	*speech
 	Title string
-	// Stage is the part of the way that is marked: 1 to 3, or 0 for none.
+	// Stage is the part of the way that is marked: 1 to stages, one more when all
+	// are behind, 0 for none.
 	Stage int
 	// Alerts say what was wrong with the form that was sent.
 	Alerts []alert

@@ -96,9 +96,11 @@ func fieldOf(key string) (field string, ours bool) {
 		return "code", true
 	case "password.missing":
 		return "password", true
+	case "change.current_missing", keyOf(problem.WrongCredential):
+		return "current", true
 	case "password.mismatch":
 		return "again", true
-	case keyOf(problem.NotNow), keyOf(problem.TooSoon), keyOf(problem.NoMoreCodes), keyOf(problem.Limited), keyOf(problem.Unavailable):
+	case keyOf(problem.NotNow), keyOf(problem.TooSoon), keyOf(problem.NoMoreCodes), keyOf(problem.Limited), keyOf(problem.Unavailable), keyOf(problem.ChannelFrozen), keyOf(problem.CannotUnlock):
 		return "", true
 	default:
 		return "password", strings.HasPrefix(key, "reason.")
@@ -121,7 +123,7 @@ func (s *Site) sentences(p problem.Problem) (keys []string, number int) {
 	case problem.Limited:
 		seconds := (p.RetryAfter + time.Second - 1) / time.Second
 		return []string{keyOf(p.Type)}, int(seconds)
-	case problem.NotNow, problem.TooSoon, problem.NoMoreCodes, problem.Unavailable:
+	case problem.WrongCredential, problem.CannotUnlock, problem.NotNow, problem.TooSoon, problem.NoMoreCodes, problem.Unavailable, problem.ChannelFrozen:
 		return []string{keyOf(p.Type)}, 0
 	default:
 		return nil, 0

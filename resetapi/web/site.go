@@ -8,7 +8,9 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"strings"
 
+	"latchkey/resetapi/change"
 	"latchkey/resetapi/recovery"
 	"latchkey/resetapi/support"
 )
@@ -35,16 +37,37 @@ type Passwords interface {
 	Remember(ctx context.Context, ticket recovery.Ticket) (string, error)
 }
 
+// Locks takes a lock away and leaves the password.
+type Locks interface {
+	Unlock(ctx context.Context, ticket recovery.Ticket) (recovery.View, error)
+}
+
 // Recoveries is all that the pages ask of the recovery service.
 type Recoveries interface {
 	Attempts
 	Gates
 	Passwords
+	Locks
+}
+
+// Changes changes passwords that people know, and tells what holds for a new one
+// of everybody.
+type Changes interface {
+	Change(ctx context.Context, request change.Request) (change.Outcome, error)
+	Rules() recovery.PasswordRules
 }
 
 // Desk takes requests for help and returns the reference number of each.
 type Desk interface {
 	Submit(ctx context.Context, request support.Request, address netip.Addr) (reference string, err error)
+}
+
+// Disowning is what the link in a notice leads to. Disown returns the reference
+// number of the reset that it was about. Both fail with block.ErrLink where the
+// link is no good.
+type Disowning interface {
+	CheckLink(ctx context.Context, link string, from netip.Addr) error
+	Disown(ctx context.Context, link string, from netip.Addr) (reference string, err error)
 }
 
 // Options is what the server around the pages knows.
@@ -60,6 +83,11 @@ type Options struct {
 	// Desk takes what people write to support; may be nil where the
 	// configuration names no address for it.
 	Desk Desk
+	// Changes changes known passwords; may be nil where that is not offered.
+	Changes Changes
+	// Disowning stops self-service for whoever says "that was not me"; where it
+	// is nil no link is good.
+	Disowning Disowning
 }
 
 // Site is the wizard as an http.Handler for the root of a host.
@@ -114,6 +142,23 @@ func New(c Config, recoveries Recoveries, logger *slog.Logger, o Options) (*Site
 // ServeHTTP answers a request for a page or a static file.
 func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
 
+// Route returns the pattern of the page or file that a request leads to, such
+// as /static/{name}; empty where there is none. Its values are few and hold
+// nothing of the request.
+func (s *Site) Route(r *http.Request) string {
+	_, pattern := s.mux.Handler(r)
+	if _, path, ok := strings.Cut(pattern, " "); ok {
+		pattern = path
+	}
+	switch pattern {
+	case "/":
+		return ""
+	case pathStart + "{$}":
+		return pathStart
+	}
+	return pattern
+}
+
 func (s *Site) routes() {
 	for path, methods := range map[string]struct{ get, post handler }{
 		"/{$}":           {get: s.showStart, post: s.start},
@@ -121,11 +166,15 @@ func (s *Site) routes() {
 		pathSend:         {get: s.goOn, post: s.send},
 		pathCode:         {get: s.goOn, post: s.prove},
 		pathPassword:     {get: s.showPassword, post: s.setPassword},
+		pathUnlock:       {get: s.goOn, post: s.unlock},
+		pathChange:       {get: s.showChange, post: s.change},
+		pathChanged:      {get: s.showChanged},
 		pathDone:         {get: s.showDone},
 		pathEnded:        {get: s.showEnded},
 		pathGiveUp:       {get: s.goOn, post: s.giveUp},
 		pathSupport:      {get: s.showSupport, post: s.askSupport},
 		pathSent:         {get: s.showSent},
+		pathNotMe:        {get: s.showNotMe, post: s.disown},
 		"/static/{name}": {get: s.static},
 	} {
 		allowed := "GET, HEAD"

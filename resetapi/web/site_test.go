@@ -132,9 +132,23 @@ func TestGiveUp(t *testing.T) {
 		return nil
 	}})
 	b.post("/give-up", nil).leads(t, "/ended")
-	b.get("/ended").shows(t, http.StatusOK, "You gave up", "Your password was not changed.")
+	b.get("/ended").shows(t, http.StatusOK, "Reset canceled", "Your password was not changed.")
 	if !given {
 		t.Error("nothing was given up")
+	}
+}
+
+// TestAnEndWithADeadPassword: nobody whose old password is dead is told that it was
+// not changed.
+func TestAnEndWithADeadPassword(t *testing.T) {
+	view := at(recovery.StepEnded)
+	view.MustFinish = true
+	for _, view.End = range []recovery.End{recovery.GivenUp, recovery.Expired, recovery.TooManyRefusals} {
+		page := visit(t, &fake{view: view}).get("/ended")
+		page.shows(t, http.StatusOK, "your old password does not work any more", "Start again")
+		if strings.Contains(page.text(), "not changed") {
+			t.Errorf("%s: %s", view.End, page.text())
+		}
 	}
 }
 

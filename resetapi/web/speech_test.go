@@ -120,7 +120,7 @@ func TestEverythingHasASentence(t *testing.T) {
 	for _, part := range []string{"send", "resend", "where", "sent"} {
 		want("../recovery/state.go", "Method", "method.%s."+part)
 	}
-	want("../../internal/directory/directory.go", "Reason", "reason.%s")
+	want("../../internal/directory/outcome.go", "Reason", "reason.%s")
 	want("../support/request.go", "Fault", "fault.%s")
 	// The twelve reasons that the design fixes.
 	for reason := range strings.FieldsSeq("too_short too_long in_history unchanged too_young not_complex too_common breached contains_login contains_context_word forbidden_character directory_refused") {

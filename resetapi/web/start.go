@@ -13,11 +13,13 @@ type startPage struct {
 	Notice string
 	// GoOn is the page on which a recovery that was begun goes on, if any.
 	GoOn string
+	// Changes tells that a known password can be changed here.
+	Changes bool
 }
 
 // showStart asks who the person is.
 func (s *Site) showStart(w http.ResponseWriter, r *http.Request) error {
-	content := startPage{GoOn: s.begun(r)}
+	content := startPage{GoOn: s.begun(r), Changes: s.options.Changes != nil}
 	if r.URL.Query().Get("notice") == noticeNoRecovery && content.GoOn == "" {
 		content.Notice = "notice." + noticeNoRecovery
 	}

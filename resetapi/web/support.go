@@ -3,6 +3,7 @@ package web
 import (
 	"errors"
 	"net/http"
+	"strings"
 
 	"latchkey/resetapi/problem"
 	"latchkey/resetapi/recovery"
@@ -43,6 +44,9 @@ func (s *Site) askSupport(w http.ResponseWriter, r *http.Request) error {
 	fields, err := form(w, r, "name", "phone", "email", "message")
 	if err != nil {
 		return err
+	}
+	for name, typed := range fields {
+		fields[name] = strings.ToValidUTF8(typed, "\ufffd") // it is shown again
 	}
 	request := support.Request{
 		Name: fields["name"], Phone: fields["phone"], Email: fields["email"], Message: fields["message"],

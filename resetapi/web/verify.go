@@ -20,6 +20,9 @@ type verifyPage struct {
 	Wait string
 	// Passed tells that a gate was passed just now and another one follows.
 	Passed bool
+	// Next is the end of the keys of texts to somebody who passed a gate, and so
+	// is known: nothing in them depends on an if.
+	Next string
 	// Gates is how many gates follow this one.
 	Gates int
 }
@@ -101,6 +104,9 @@ func typedCode(typed string) string {
 // verifyContent is the page as the recovery stands, and its title.
 func verifyContent(speech *speech, view recovery.View) (string, verifyPage) {
 	content := verifyPage{Methods: view.Methods, Gates: max(0, view.GatesLeft-1)}
+	if view.GatesPassed > 0 {
+		content.Next = "_next"
+	}
 	c := view.Challenge
 	if c == nil {
 		content.Passed = view.GatesPassed > 0

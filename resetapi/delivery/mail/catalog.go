@@ -39,6 +39,8 @@ type catalog struct {
 	Date    date              `toml:"date"`
 	Facts   facts             `toml:"facts"`
 	Support ask               `toml:"support"`
+	// NotMe announces the link of that name.
+	NotMe   string            `toml:"not_me"`
 	Reasons map[string]string `toml:"reasons"`
 	Kinds   map[string]kind   `toml:"kinds"`
 	Request request           `toml:"request"`

@@ -31,7 +31,7 @@ func TestCatalogsAreComplete(t *testing.T) {
 		}
 		for _, reason := range []string{
 			delivery.ReasonDisabled, delivery.ReasonLocked, delivery.ReasonExpired, delivery.ReasonProtected,
-			delivery.ReasonNotEnabled, delivery.ReasonTooFewContacts, "other",
+			delivery.ReasonNotEnabled, delivery.ReasonTooFewContacts, delivery.ReasonStopped, "other",
 		} {
 			if one.Reasons[reason] == "" {
 				t.Errorf("%s: the reason %s is missing", one.tag, reason)

@@ -83,7 +83,7 @@ func (c Config) Faults() []setting.Fault {
 			break
 		}
 	}
-	faults = append(faults, setting.Unreadable("ca_file", c.CAFile)...)
+	faults = append(faults, setting.Authorities("ca_file", c.CAFile)...)
 	if from, err := contact.NormalEmail(c.From); err != nil || from == "" {
 		add("from", "is not an e-mail address", "one plain address, such as \"reset@example.org\"")
 	}

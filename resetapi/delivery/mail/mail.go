@@ -12,7 +12,8 @@
 //   - A request for help is plain text, and each line of the stranger who wrote
 //     it is marked as theirs.
 //   - A mail holds a code to type or words to read, never a link that does
-//     something: mail scanners follow links.
+//     something: mail scanners follow links. The one link, "that was not me",
+//     leads to a page that asks first.
 //   - What a mail tells of place and device passes a narrow form, so that nobody
 //     can write a text of their own into a mail of ours.
 //   - Mails are marked as automatic (RFC 3834), so that nobody's absence

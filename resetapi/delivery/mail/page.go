@@ -30,6 +30,8 @@ type page struct {
 	Before, After                             []string
 	Facts                                     []fact
 	Ask                                       []string
+	// NotMe stands in front of Link; both may be empty.
+	NotMe, Link string
 	// ReplyTo is where an answer goes, in normal form; empty for nowhere else.
 	ReplyTo string
 
@@ -53,7 +55,7 @@ func (c *catalogs) render(m delivery.Message, service string, support Support) (
 	}
 	fill := strings.NewReplacer(
 		"{service}", service, "{login}", printable(m.Login), "{valid}", one.valid(m.ValidFor),
-		"{reason}", one.reason(m.Reason),
+		"{reason}", one.reason(m.Reason), "{reference}", printable(m.Reference),
 	).Replace
 	p := page{Language: one.tag.String(), Subject: fill(said.Subject), Service: service, Code: grouped(m.Code)}
 	for _, s := range said.Before {
@@ -61,6 +63,9 @@ func (c *catalogs) render(m delivery.Message, service string, support Support) (
 	}
 	for _, s := range said.After {
 		p.After = append(p.After, fill(s))
+	}
+	if m.Link != "" {
+		p.NotMe, p.Link = one.NotMe, m.Link
 	}
 	if m.Login != "" {
 		p.Account = fill(one.Account)

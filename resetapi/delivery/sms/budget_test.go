@@ -32,9 +32,10 @@ func limited(t *testing.T, c Config, limits map[string]ratelimit.Limit) (*Gatewa
 	}
 	t.Cleanup(func() { s.Close() })
 	var log bytes.Buffer
+	keys := keyring.Generate()
 	g, err := Open(c, Parts{
 		PublicURL: "https://reset.example.org", Logger: slog.New(slog.NewTextHandler(&log, nil)),
-		Budgets: ratelimit.New(s, keyring.Generate(), ratelimit.Merge(limits)),
+		Budgets: ratelimit.New(s, keys, ratelimit.Merge(limits)), Ledger: NewLedger(s, keys), Meter: newCounted(),
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -55,6 +55,25 @@ type Config struct {
 	AllowPrivate []string `toml:"allow_private"`
 	// Timeout bounds the sending of one message; default 10s.
 	Timeout setting.Duration `toml:"timeout"`
+	// Currency names what prices are in, for people; default EUR.
+	Currency string `toml:"currency"`
+	// Price is what one SMS costs where none of Prices fits.
+	Price Amount `toml:"price"`
+	// Prices are those of numbers that begin with a prefix, such as "+49"; the
+	// longest that fits counts.
+	Prices map[string]string `toml:"prices"`
+	// MaxCostPerDay is what all SMS of a day (UTC) may cost; beyond it none is
+	// sent but notices. 0, the default, is no cap.
+	MaxCostPerDay Amount `toml:"max_cost_per_day"`
+	// WatchPercent is the least share of codes to a prefix that must be entered,
+	// or the prefix pauses; default 20, and 0 is off.
+	WatchPercent int `toml:"watch_percent"`
+	// WatchMinimum is how many codes must have been sent to a prefix before it is
+	// judged; default 10.
+	WatchMinimum int `toml:"watch_minimum"`
+	// WatchWindow is the time over which the share is taken, and for which a
+	// prefix pauses; default 1h.
+	WatchWindow setting.Duration `toml:"watch_window"`
 }
 
 // Defaults returns the section as it is when nothing is written.
@@ -62,6 +81,7 @@ func Defaults() Config {
 	return Config{
 		Method: http.MethodPost, ContentType: typeJSON, Body: `{"to":"{to}","text":"{text}"}`,
 		IdempotencyHeader: "Idempotency-Key", SuccessStatus: []int{200, 201, 202}, Timeout: setting.Duration(10 * time.Second),
+		Currency: "EUR", WatchPercent: 20, WatchMinimum: 10, WatchWindow: setting.Duration(time.Hour),
 	}
 }
 
@@ -96,7 +116,9 @@ func (c Config) Faults() []setting.Fault {
 	if d := c.Timeout.Std(); d < time.Second || d > time.Minute {
 		faults = append(faults, setting.OutOfRange("timeout", c.Timeout, "1s", "1m"))
 	}
-	faults = append(faults, setting.Unreadable("ca_file", c.CAFile)...)
+	faults = append(faults, setting.Authorities("ca_file", c.CAFile)...)
+	faults = append(faults, c.moneyFaults()...)
+	faults = append(faults, c.watchFaults()...)
 	faults = append(faults, c.urlFaults()...)
 	faults = append(faults, c.headerFaults()...)
 	return append(faults, c.bodyFaults()...)

@@ -35,7 +35,7 @@ func (g *Gateway) post(ctx context.Context, v values) error {
 		return unanswered(err, connected)
 	}
 	defer answer.Body.Close()
-	return g.judge(answer)
+	return g.answered(answer)
 }
 
 func (g *Gateway) request(ctx context.Context, v values) (*http.Request, error) {
@@ -82,9 +82,9 @@ func unanswered(err error, connected bool) error {
 	return fmt.Errorf("%w: the SMS gateway: %w", delivery.ErrUnreachable, err)
 }
 
-// judge reads the answer. A proxy in front of the gateway that gave up (502,
+// answered reads the answer. A proxy in front of the gateway that gave up (502,
 // 504) does not know whether the message was taken.
-func (g *Gateway) judge(answer *http.Response) error {
+func (g *Gateway) answered(answer *http.Response) error {
 	code := answer.StatusCode
 	switch {
 	case slices.Contains(g.config.SuccessStatus, code):

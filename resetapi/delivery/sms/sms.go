@@ -5,8 +5,11 @@
 //   - SMS is off until countries are listed. Numbers of other countries,
 //     premium, shared-cost and global ones get nothing.
 //   - Each message pays, once, from the budgets of its prefix (the number
-//     without its last four digits), its country and all SMS. Beyond them
-//     nothing is sent, and nobody outside learns of it.
+//     without its last four digits), its country and all SMS, and its price from
+//     the money of the day. Beyond them nothing is sent, and nobody outside
+//     learns of it. Notices of a changed password are counted and always sent.
+//   - When hardly any code that goes to a prefix is ever entered, the prefix
+//     pauses: somebody earns by messages that nobody reads.
 //   - The gateway is talked to over TLS; clear text is for this machine only.
 //     Redirects are not followed, and an address that is not public is refused
 //     unless it is listed. The address that was checked is the one connected to.
@@ -45,11 +48,22 @@ type Budgets interface {
 	Take(ctx context.Context, budgets ...ratelimit.Budget) (ratelimit.Decision, error)
 }
 
+// Meter counts what the budgets and the watch did.
+type Meter interface {
+	Limited(limit string)
+	// SMSCost is what the day has cost, in the configured currency.
+	SMSCost(spent float64)
+	// SMSPaused counts a prefix of a country that began to pause.
+	SMSPaused(country string)
+}
+
 // Parts is what a gateway is made of beside its configuration. All are required.
 type Parts struct {
 	// PublicURL is the site that codes are bound to.
 	PublicURL string
 	Budgets   Budgets
+	Ledger    *Ledger
+	Meter     Meter
 	Logger    *slog.Logger
 }
 
@@ -57,7 +71,12 @@ type Parts struct {
 type Gateway struct {
 	config    Config
 	host      string
-	budgets   *budgets
+	budgets   Budgets
+	ledger    *Ledger
+	meter     Meter
+	logger    *slog.Logger
+	messages  *alarm
+	money     *alarm
 	catalogs  *catalogs
 	transport *http.Transport
 }
@@ -85,8 +104,9 @@ func Open(c Config, parts Parts) (*Gateway, error) {
 		return nil, err
 	}
 	return &Gateway{
-		config: c, host: site.Hostname(), catalogs: all,
-		budgets: &budgets{ask: parts.Budgets, logger: parts.Logger}, transport: c.transport(trust),
+		config: c, host: site.Hostname(), catalogs: all, transport: c.transport(trust),
+		budgets: parts.Budgets, ledger: parts.Ledger, meter: parts.Meter, logger: parts.Logger,
+		messages: &alarm{limit: ratelimit.SMS, logger: parts.Logger}, money: &alarm{limit: maxCost, logger: parts.Logger},
 	}, nil
 }
 
@@ -117,7 +137,7 @@ func (c Config) trust() (*tls.Config, error) {
 	return trust, nil
 }
 
-// Send renders, pays and sends one message.
+// Send renders, judges, pays and sends one message.
 func (g *Gateway) Send(ctx context.Context, m delivery.Message) error {
 	country := contact.Country(m.To)
 	switch {
@@ -132,8 +152,15 @@ func (g *Gateway) Send(ctx context.Context, m delivery.Message) error {
 	if err != nil {
 		return err
 	}
-	if err := g.budgets.pay(ctx, m, country); err != nil {
+	if err := g.judge(ctx, m, country); err != nil {
 		return err
 	}
-	return g.post(ctx, values{to: m.To, text: text, id: m.ID, sender: g.config.Sender, secret: g.config.Secret.Reveal()})
+	if err := g.pay(ctx, m, country); err != nil {
+		return err
+	}
+	err = g.post(ctx, values{to: m.To, text: text, id: m.ID, sender: g.config.Sender, secret: g.config.Secret.Reveal()})
+	if err == nil {
+		g.sent(ctx, m)
+	}
+	return err
 }

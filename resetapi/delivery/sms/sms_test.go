@@ -13,10 +13,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/alicebob/miniredis/v2"
 	"go.uber.org/goleak"
 
+	"latchkey/internal/keyring"
 	"latchkey/internal/ratelimit"
 	"latchkey/internal/setting"
+	"latchkey/internal/store"
 	"latchkey/internal/testenv"
 	"latchkey/resetapi/delivery"
 )
@@ -41,12 +44,42 @@ func newGateway(t *testing.T) (*testenv.SMSGateway, Config) {
 
 func open(t *testing.T, c Config, budgets Budgets) *Gateway {
 	t.Helper()
-	g, err := Open(c, Parts{PublicURL: "https://reset.example.org:8443/", Budgets: budgets, Logger: slog.New(slog.DiscardHandler)})
+	g, err := Open(c, Parts{
+		PublicURL: "https://reset.example.org:8443/", Budgets: budgets, Ledger: newLedger(t, miniredis.RunT(t)), Meter: newCounted(),
+		Logger: slog.New(slog.DiscardHandler),
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return g
 }
+
+// newLedger opens a ledger in a Redis in memory.
+func newLedger(t *testing.T, server *miniredis.Miniredis) *Ledger {
+	t.Helper()
+	c := store.Defaults()
+	c.Addresses = []string{server.Addr()}
+	s, err := store.Open(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return NewLedger(s, keyring.Generate())
+}
+
+// counted remembers what the meter was told.
+type counted struct {
+	limited, paused map[string]int
+	cost            float64
+}
+
+func newCounted() *counted {
+	return &counted{limited: make(map[string]int), paused: make(map[string]int)}
+}
+
+func (c *counted) Limited(limit string)     { c.limited[limit]++ }
+func (c *counted) SMSCost(spent float64)    { c.cost = spent }
+func (c *counted) SMSPaused(country string) { c.paused[country]++ }
 
 func message() delivery.Message {
 	return delivery.Message{
@@ -256,7 +289,7 @@ func TestOff(t *testing.T) {
 func TestNothingTellsInTheLog(t *testing.T) {
 	_, c := newGateway(t)
 	var log bytes.Buffer
-	g, err := Open(c, Parts{PublicURL: "https://a.example", Budgets: spent{}, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	g, err := Open(c, Parts{PublicURL: "https://a.example", Budgets: spent{}, Meter: newCounted(), Logger: slog.New(slog.NewTextHandler(&log, nil))})
 	if err != nil {
 		t.Fatal(err)
 	}
