@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"testing"
+	"time"
 
 	"latchkey/internal/contact"
 	"latchkey/internal/directory"
@@ -47,7 +48,7 @@ func told(t *testing.T, s changes) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	all := card.Of(contact.Email)
+	all := card.Of(contact.Email, time.Now())
 	if len(all) != 1 {
 		t.Fatalf("%+v", card)
 	}

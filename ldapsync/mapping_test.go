@@ -89,6 +89,40 @@ func TestReplacedTouchesItsOwnOnly(t *testing.T) {
 	}
 }
 
+// What the directory has counts at once, also where the desk entered the same and
+// nobody confirmed it; and it goes on until what the desk entered may be used.
+func TestTheDirectoryBesideWhatWasEntered(t *testing.T) {
+	now := time.Date(2026, 2, 2, 0, 0, 0, 0, time.UTC)
+	staff := contact.Contact{Kind: contact.Email, Value: "a@x.example", Source: contact.Staff, AddedAt: now, UsableFrom: now.Add(time.Hour)}
+	open := staff
+	open.Unverified = true
+	synced := func(value string) contact.Contact {
+		return contact.Contact{Kind: contact.Email, Value: value, Source: contact.Synced, AddedAt: now}
+	}
+	rested := staff
+	rested.UsableFrom = now
+	others := mapping{config: Config{Precedence: PrecedenceOthers}}
+	for name, test := range map[string]struct {
+		mapping mapping
+		card    contact.Contact
+		value   contact.Address
+		want    []contact.Contact
+	}{
+		"the same, resting":         {mapping{}, staff, contact.Address{Kind: contact.Email, Value: "a@x.example"}, []contact.Contact{synced("a@x.example")}},
+		"the same, open":            {mapping{}, open, contact.Address{Kind: contact.Email, Value: "a@x.example"}, []contact.Contact{synced("a@x.example")}},
+		"the same, nobody verified": {mapping{}, open, contact.Address{Kind: contact.Email, Value: "a@x.example", Unverified: true}, []contact.Contact{open}},
+		"the same, usable":          {mapping{}, rested, contact.Address{Kind: contact.Email, Value: "a@x.example"}, []contact.Contact{rested}},
+		"another, resting":          {others, staff, contact.Address{Kind: contact.Email, Value: "b@x.example"}, []contact.Contact{staff, synced("b@x.example")}},
+		"another, open":             {others, open, contact.Address{Kind: contact.Email, Value: "b@x.example"}, []contact.Contact{open, synced("b@x.example")}},
+		"another, usable":           {others, rested, contact.Address{Kind: contact.Email, Value: "b@x.example"}, []contact.Contact{rested}},
+	} {
+		got := test.mapping.replaced(contact.Card{Contacts: []contact.Contact{test.card}}, []contact.Address{test.value}, now)
+		if diff := cmp.Diff(test.want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
 func TestFaults(t *testing.T) {
 	for name, test := range map[string]struct {
 		change func(*Config)

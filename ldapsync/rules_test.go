@@ -276,7 +276,7 @@ func TestWhatOthersEnteredStays(t *testing.T) {
 		before := time.Now()
 		f.run(t)
 		f.passed(t, before)
-		if c := card(); len(c.Of(contact.Email)) != test.email || len(c.Of(contact.Mobile)) != test.mobiles || c.Of(contact.Email)[0].Value != own {
+		if c := card(); len(c.Of(contact.Email, time.Now())) != test.email || len(c.Of(contact.Mobile, time.Now())) != test.mobiles || c.Of(contact.Email, time.Now())[0].Value != own {
 			t.Errorf("%s: %+v", test.name, c.Contacts)
 		}
 	}

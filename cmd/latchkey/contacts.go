@@ -16,11 +16,12 @@ import (
 )
 
 type contactsCommands struct {
-	Import contactsImport `cmd:"" help:"Bring in the contacts of many people from a file."`
-	Set    contactsSet    `cmd:"" help:"Set the contacts of one person."`
-	Show   contactsShow   `cmd:"" help:"Show the contacts of one person, masked."`
-	Delete contactsDelete `cmd:"" help:"Remove all contacts of one person."`
-	Export contactsExport `cmd:"" help:"Print everyone's contacts, in clear, in the form that import reads."`
+	Import  contactsImport  `cmd:"" help:"Bring in the contacts of many people from a file."`
+	Set     contactsSet     `cmd:"" help:"Set the contacts of one person."`
+	Confirm contactsConfirm `cmd:"" help:"Take the code that was sent to a contact which was set."`
+	Show    contactsShow    `cmd:"" help:"Show the contacts of one person, masked."`
+	Delete  contactsDelete  `cmd:"" help:"Remove all contacts of one person."`
+	Export  contactsExport  `cmd:"" help:"Print everyone's contacts, in clear, in the form that import reads."`
 }
 
 // whom names one person, by login or, when the directory has no such login
@@ -70,71 +71,6 @@ func (w whom) with(ctx context.Context, app *application, to access, f func(d *d
 	return f(d, people.Name(), person)
 }
 
-type contactsSet struct {
-	whom
-
-	Email  []string `placeholder:"ADDRESS" sep:"none" help:"An alternate e-mail address; repeat it for several. Those that are there are replaced."`
-	Mobile []string `placeholder:"NUMBER" sep:"none" help:"A mobile number; repeat it for several. Those that are there are replaced."`
-
-	Registered bool `help:"The person gave these contacts, and not the records of the organization."`
-}
-
-// Help is shown by --help.
-func (contactsSet) Help() string {
-	return "Numbers need their country code, or default_region in [contacts]. Contacts of the kind that is given are replaced, whoever set them; those of the other kind stay. They can be used for a reset at once: make sure of the person first. The contacts that were there before get a notice. Where write_back is configured, those with --registered are written into the directory too."
-}
-
-func (contactsSet) lesson() lesson {
-	return lesson{
-		examples: []string{
-			"latchkey contacts set alice --email alice@home.example --mobile '+49 1512 3456789'",
-			"latchkey contacts set --id=entryUUID:00112233445566778899aabbccddeeff --email a@home.example",
-		},
-		see: []string{"latchkey contacts show", "latchkey contacts import"},
-	}
-}
-
-func (c contactsSet) Run(ctx context.Context, app *application) error {
-	if len(c.Email)+len(c.Mobile) == 0 {
-		return usageError("give at least one --email or --mobile; `latchkey contacts delete` removes all")
-	}
-	return c.with(ctx, app, writes, func(d *desk, directory, person string) error {
-		added, err := c.normal(d.rules)
-		if err != nil {
-			return err
-		}
-		event := audit.Event{Kind: audit.ContactsChanged, Directory: directory, Person: person, Reason: "set"}
-		var before, after contact.Card
-		err = app.recorded(ctx, d, event, func() error {
-			return d.contacts.Update(ctx, directory, person, func(card *contact.Card) error {
-				before = *card
-				card.Contacts = c.merged(added, card.Contacts)
-				after = *card
-				return nil
-			})
-		})
-		if err != nil {
-			return err
-		}
-		fmt.Fprintf(app.out, "Set %s.\n", counted(len(added), "contact"))
-		told := alterations{limit: d.rules.NoticeLimit}
-		told.alteration(directory, before, after)
-		return d.notify(ctx, app, &told)
-	})
-}
-
-// merged returns the new contacts and the old ones of the kinds that were not
-// given.
-func (c contactsSet) merged(added, before []contact.Contact) []contact.Contact {
-	kept := added
-	for _, old := range before {
-		if old.Kind == contact.Email && c.Email == nil || old.Kind == contact.Mobile && c.Mobile == nil {
-			kept = append(kept[:len(kept):len(kept)], old)
-		}
-	}
-	return kept
-}
-
 // recorded acts on contacts and records it in the audit.
 func (a *application) recorded(ctx context.Context, d *desk, e audit.Event, act func() error) error {
 	j, err := a.deskJournal(d)
@@ -151,33 +87,6 @@ func (a *application) deskJournal(d *desk) (*journal, error) {
 		return nil, err
 	}
 	return a.newJournal(loaded, d.store, keys), nil
-}
-
-// normal returns the typed contacts in their normal form.
-func (c contactsSet) normal(rules contact.Config) ([]contact.Contact, error) {
-	var added []contact.Contact
-	var errs []error
-	add := func(kind contact.Kind, values []string) {
-		for _, value := range values {
-			normal, err := rules.Normal(kind, value)
-			if err != nil {
-				errs = append(errs, fmt.Errorf("--%s: %w", kind, err))
-				continue
-			}
-			added = append(added, contact.Contact{Kind: kind, Value: normal, Source: c.source(), AddedAt: time.Now().UTC().Truncate(time.Second)})
-		}
-	}
-	add(contact.Email, c.Email)
-	add(contact.Mobile, c.Mobile)
-	return added, errors.Join(errs...)
-}
-
-// source is who has the contacts from whom.
-func (c contactsSet) source() contact.Source {
-	if c.Registered {
-		return contact.Registered
-	}
-	return contact.Staff
 }
 
 type contactsShow struct {
@@ -209,27 +118,43 @@ func (c contactsShow) Run(ctx context.Context, app *application) error {
 		if err != nil {
 			return err
 		}
-		card.Written = nil // what is in the directory is not shown
+		now := time.Now()
+		card = card.Shown(now)
 		if c.Reveal {
 			event := audit.Event{Kind: audit.ContactsRevealed, Directory: directory, Person: person}
-			return app.recorded(ctx, d, event, func() error { return c.print(app, card) })
+			return app.recorded(ctx, d, event, func() error { return c.print(app, card, now) })
 		}
 		for i, known := range card.Contacts {
 			card.Contacts[i].Value = contact.Mask(known.Kind, known.Value)
 		}
-		return c.print(app, card)
+		return c.print(app, card, now)
 	})
 }
 
-func (c contactsShow) print(app *application, card contact.Card) error {
+func (c contactsShow) print(app *application, card contact.Card, now time.Time) error {
 	if c.JSON {
 		return printJSON(app.out, card)
 	}
 	table := tabwriter.NewWriter(app.out, 0, 0, 2, ' ', 0)
 	for _, known := range card.Contacts {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", known.Kind, known.Value, known.Source, known.AddedAt.Format(time.DateOnly))
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s%s\n", known.Kind, known.Value, known.Source, known.AddedAt.Format(time.DateOnly), unused(known, now))
 	}
 	return table.Flush()
+}
+
+// unused says why a contact is not used at some time.
+func unused(c contact.Contact, now time.Time) string {
+	switch rests := c.UsableFrom.After(now); {
+	case c.Awaits() && rests:
+		return "\tawaits its code; used from " + stamp(c.UsableFrom) + " on"
+	case c.Awaits():
+		return "\tawaits its code"
+	case c.Unverified:
+		return "\tunverified, not used"
+	case rests:
+		return "\tused from " + stamp(c.UsableFrom) + " on"
+	}
+	return ""
 }
 
 type contactsDelete struct {

@@ -52,7 +52,7 @@ func (c contactsExport) print(ctx context.Context, app *application, d *desk) er
 	}
 	skipped, err := 0, error(nil)
 	if c.JSON {
-		err = d.contacts.Each(ctx, func(card contact.Card) error { return errors.Join(printJSON(out, card), show()) })
+		err = d.contacts.Each(ctx, func(card contact.Card) error { return errors.Join(printJSON(out, card.Shown(began)), show()) })
 	} else {
 		all := func(yield func(contact.Card, error) bool) {
 			for card, err := range d.contacts.All(ctx) {
@@ -64,7 +64,7 @@ func (c contactsExport) print(ctx context.Context, app *application, d *desk) er
 				}
 			}
 		}
-		skipped, err = contact.WriteCSV(out, all, c.logins(ctx, d))
+		skipped, err = contact.WriteCSV(out, began, all, c.logins(ctx, d))
 	}
 	meter.clear()
 	err = errors.Join(err, out.Flush())

@@ -10,7 +10,9 @@ import (
 	"latchkey/internal/contact"
 	"latchkey/internal/directory"
 	"latchkey/internal/store"
+	"latchkey/resetapi/confirmation"
 	"latchkey/resetapi/delivery"
+	"latchkey/resetapi/verifier"
 )
 
 // desk is what the commands on contacts work with.
@@ -20,6 +22,7 @@ type desk struct {
 	directories []*directory.Directory
 	rules       contact.Config
 	notices     *delivery.Queue
+	codes       *confirmation.Service
 }
 
 // openDesk opens the store and all directories.
@@ -33,6 +36,7 @@ func (a *application) openDesk(ctx context.Context, to access) (_ *desk, err err
 		return nil, err
 	}
 	d := &desk{store: s, contacts: contact.NewStore(s, keys).Noting(loaded.WrittenBack()...), rules: loaded.Contacts, notices: delivery.NewQueue(s, keys, loaded.Delivery)}
+	d.codes = &confirmation.Service{Cards: d.contacts, Codes: verifier.NewIssued(keys), Queue: d.notices}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, d.close())

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"latchkey/cmd/internal/serving"
 	"latchkey/config"
@@ -78,15 +79,16 @@ func (c policyExplain) explain(ctx context.Context, app *application, loaded *co
 	if err != nil && !errors.Is(err, contact.ErrNoCard) {
 		return nil, err
 	}
+	now := time.Now()
 	rule := ruleOf(decision.Rule, app.configFile)
 	e := &explanation{
 		Login: c.Login, Found: true, Directory: home.Name(), Person: person.ID.String(), State: person.State.String(),
 		Protected: decision.Protected, Administrator: decision.Administrator, Rule: rule.section, Policy: rule.number, Line: rule.line, Groups: decision.Groups,
 		Gates: decision.Gates, Methods: decision.Methods,
-		Contacts: contactCounts{Email: len(card.Of(contact.Email)), Mobile: len(card.Of(contact.Mobile))},
+		Contacts: contactCounts{Email: len(card.Of(contact.Email, now)), Mobile: len(card.Of(contact.Mobile, now))},
 	}
 	decision.Rule = rule.String()
-	e.Because = obstacle(person, decision, judge(loaded).Weigh(person, decision, card))
+	e.Because = obstacle(person, decision, judge(loaded, now).Weigh(person, decision, card))
 	e.CouldReset = e.Because == ""
 	return e, nil
 }
@@ -116,9 +118,9 @@ func (c policyExplain) find(ctx context.Context, d *desk) (person *directory.Per
 	return person, home, "no directory has such a person: user_filter must find exactly one entry below base_dn", nil
 }
 
-// judge weighs people by the configuration.
-func judge(loaded *config.Config) readiness.Judge {
-	return readiness.Judge{SMSOn: loaded.SMS.On(), Reaches: loaded.SMS.Reaches}
+// judge weighs people by the configuration, as they stand at some time.
+func judge(loaded *config.Config, at time.Time) readiness.Judge {
+	return readiness.Judge{At: at, SMSOn: loaded.SMS.On(), Reaches: loaded.SMS.Reaches}
 }
 
 // obstacle says why a person could not reset; nothing when they could.
@@ -136,7 +138,7 @@ func obstacle(person *directory.Person, decision policy.Decision, v readiness.Ve
 		return "no [[policy]] names the person"
 	case readiness.NotEnabled:
 		return decision.Rule + " turns the person away"
-	case readiness.TooFewContacts, readiness.Unverified, readiness.Unreachable:
+	case readiness.TooFewContacts, readiness.Unverified, readiness.Resting, readiness.Unreachable:
 		return fmt.Sprintf("%s needs contacts for %s out of: %s; there are contacts for %s",
 			decision.Rule, counted(decision.Gates, "method"), strings.Join(decision.Methods, ", "), listed(v.Usable))
 	}

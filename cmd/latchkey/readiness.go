@@ -16,7 +16,7 @@ import (
 
 type readinessCommand struct {
 	Directory string   `placeholder:"NAME" help:"Look at this [[directory]] only."`
-	Reason    []string `placeholder:"REASON" enum:"ready,too_few_contacts,unverified_contacts,unreachable_contacts,not_enabled,no_policy,sms_off,protected,privileged,disabled,expired,locked_by_administrator,locked,stopped,unreadable_card" help:"List only those of a reason: ${enum}. Repeat it, or separate them by commas."`
+	Reason    []string `placeholder:"REASON" enum:"ready,too_few_contacts,unverified_contacts,resting_contacts,unreachable_contacts,not_enabled,no_policy,sms_off,protected,privileged,disabled,expired,locked_by_administrator,locked,stopped,unreadable_card" help:"List only those of a reason: ${enum}. Repeat it, or separate them by commas."`
 	Counts    bool     `help:"Print the counts only."`
 	CSV       bool     `name:"csv" help:"Print a CSV file of everyone."`
 	JSON      bool     `name:"json" help:"Print JSON, one line for each person; with --counts one for each directory."`
@@ -108,7 +108,7 @@ func (c readinessCommand) survey(ctx context.Context, app *application, loaded *
 	meter, began := app.listMeter(), time.Now()
 	defer meter.clear()
 	survey := readiness.Survey{
-		Directory: place.Name(), People: place, Policy: decider, Groups: members, Cards: d.contacts, Judge: judge(loaded),
+		Directory: place.Name(), People: place, Policy: decider, Groups: members, Cards: d.contacts, Judge: judge(loaded, began),
 		Stopped:  func(person string) bool { return stopped[[2]string{place.Name(), person}] },
 		Progress: func(n, estimate int) { meter.show(progress{n, estimate, time.Since(began), "people"}) },
 	}

@@ -36,6 +36,7 @@ func reasonTexts() map[readiness.Reason]string {
 		readiness.Ready:                 "could reset",
 		readiness.TooFewContacts:        "too few contacts",
 		readiness.Unverified:            "contacts that nobody verified",
+		readiness.Resting:               "contacts that were changed a short time ago",
 		readiness.Unreachable:           "numbers in countries that [sms] does not reach",
 		readiness.NotEnabled:            "turned away by a [[policy]]",
 		readiness.NoPolicy:              "no [[policy]] names them",

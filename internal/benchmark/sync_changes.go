@@ -68,7 +68,7 @@ func arrives(ctx context.Context, cards *contact.Store, person, address string) 
 		if err != nil {
 			return 0, err
 		}
-		if all := card.Of(contact.Email); len(all) == 1 && all[0].Value == address {
+		if all := card.Of(contact.Email, time.Now()); len(all) == 1 && all[0].Value == address {
 			return time.Since(begun), nil
 		}
 		if time.Since(begun) > time.Minute {

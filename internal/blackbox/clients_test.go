@@ -173,7 +173,7 @@ func (a *acts) resetByPages() {
 
 // unlocks: by the pages, with the password from before; and by a new password.
 func (a *acts) unlocks() {
-	a.stack.run("contacts", "set", "nocontacts", "--email=nocontacts@home.test")
+	a.stack.run("contacts", "set", "--at-once", "nocontacts", "--email=nocontacts@home.test")
 	a.locks("nocontacts")
 	b := a.browser().toPassword("nocontacts").on("/password", http.StatusOK, "Your account is locked")
 	b.submit("/unlock", nil).on("/done", http.StatusOK, "Your account is unlocked", "It was not changed")

@@ -36,7 +36,7 @@ func fingerprint(status int, header http.Header, body string) string {
 // class, and compares every byte, header, cookie and redirect.
 func TestS38_ClassesAnswerAlike(t *testing.T) {
 	const mayStart = 20
-	s := start(t, options{timed: true, limits: supported + roomy("starts_per_person") + fmt.Sprintf("[limits.starts_per_person]\nrates = [\"%d/1h\"]\n[limits.support_per_address]\nrates = [\"1000/1m\"]\n", mayStart)})
+	s := start(t, options{timed: true, limits: supported + roomy("starts_per_person") + fmt.Sprintf("[limits.starts_per_person]\nrates = [\"%d/24h\"]\n[limits.support_per_address]\nrates = [\"1000/1m\"]\n", mayStart)})
 	s.useUp(mayStart)
 	mailed, locked := s.mailTo("overlimit"), map[string][]string{}
 	for _, uid := range []string{"adminlocked", "disabled"} {
@@ -119,12 +119,13 @@ func (s *stack) lockAttributes(uid string) []string {
 	return all
 }
 
-// delivered waits until the delivery queue is empty, so that every walk meets
-// the recovery after its look-up.
+// delivered waits until the delivery queue is empty and nothing is put off, so that
+// every walk meets the recovery after its look-up.
 func (s *stack) delivered() {
 	s.t.Helper()
 	eventually(s.t, "the delivery queue is empty", func() bool {
-		n, err := s.redis.Admin(s.t.Context(), "XLEN", "latchkey:{hot}:delivery")
+		const both = "return redis.call('XLEN', KEYS[1]) + redis.call('ZCARD', KEYS[2])"
+		n, err := s.redis.Admin(s.t.Context(), "EVAL", both, "2", "latchkey:{hot}:delivery", "latchkey:{hot}:delivery:later")
 		return err == nil && strings.TrimSpace(n) == "0"
 	})
 }

@@ -27,7 +27,7 @@ func withSMS(t *testing.T, o options) (*stack, *testenv.SMSGateway) {
 	o.slapd.LDIF += fmt.Sprintf("dn: %s\nobjectClass: groupOfNames\ncn: admins\nmember: %s\n\n", adminsDN, testenv.PersonDN("bob"))
 	o.config += fmt.Sprintf("[administrators]\ngroups = [%q]\n[sms]\ncountries = [\"DE\"]\nurl = %q\nallow_private = [\"127.0.0.1\"]\n", admins, gateway.URL)
 	s := start(t, o)
-	s.run("contacts", "set", "bob", "--email=bob@home.test", "--mobile=+4915112345678")
+	s.run("contacts", "set", "--at-once", "bob", "--email=bob@home.test", "--mobile=+4915112345678")
 	return s, gateway
 }
 
@@ -100,7 +100,7 @@ func TestAnAdministratorNeedsMailAndTelephone(t *testing.T) {
 func TestAnAdministratorWithOneContact(t *testing.T) {
 	s, gateway := withSMS(t, options{limits: roomy()})
 	s.run("contacts", "delete", "bob")
-	s.run("contacts", "set", "bob", "--email=bob@home.test")
+	s.run("contacts", "set", "--at-once", "bob", "--email=bob@home.test")
 	c := s.caller()
 	c.start("bob")
 	c.want(http.StatusAccepted, c.openBy("email"))

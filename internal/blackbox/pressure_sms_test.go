@@ -70,7 +70,7 @@ func TestS45_NumbersThatGetNothing(t *testing.T) {
 		{"young", "+491801234567", false},
 		{"bob", "+4915198765432", true},
 	} {
-		if err := s.try("contacts", "set", set.uid, "--email="+set.uid+"@home.test", "--mobile="+set.number); (err == nil) != set.taken {
+		if err := s.try("contacts", "set", "--at-once", set.uid, "--email="+set.uid+"@home.test", "--mobile="+set.number); (err == nil) != set.taken {
 			t.Errorf("the number %s: %v", set.number, err)
 		}
 		c := s.caller()

@@ -14,7 +14,7 @@ const evilAddress = "evil@elsewhere.test"
 // whatever form, messages go to the stored contacts only, one recipient each.
 func TestS04_RecipientsComeFromTheStore(t *testing.T) {
 	s := start(t, options{limits: roomy()})
-	s.run("contacts", "set", "alice", "--email=alice@home.test", "--email=alice@work.test")
+	s.run("contacts", "set", "--at-once", "alice", "--email=alice@home.test", "--email=alice@work.test")
 	for _, login := range []string{
 		"alice," + evilAddress, "alice;" + evilAddress, evilAddress, "alice " + evilAddress, "alice\u2028" + evilAddress, "alice)(mail=*", "alice@home.test," + evilAddress, "<" + evilAddress + ">",
 	} {

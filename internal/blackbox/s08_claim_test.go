@@ -21,14 +21,14 @@ func TestS08_ChangedMeanwhile(t *testing.T) {
 	people := append([]string{"alice", "bob", "overlimit"}, more...)
 	callers := map[string]*caller{}
 	for _, uid := range people {
-		s.run("contacts", "set", uid, "--email="+uid+"@home.test")
+		s.run("contacts", "set", "--at-once", uid, "--email="+uid+"@home.test")
 		callers[uid] = s.caller().verified(uid)
 	}
 	s.changeEntry("alice", "changetype: modify\nreplace: shadowExpire\nshadowExpire: 1\n")
 	if err := s.slapd.Modify(t.Context(), "dn: "+testenv.ProtectedGroupDN+"\nchangetype: modify\nadd: member\nmember: "+testenv.PersonDN("bob")+"\n"); err != nil {
 		t.Fatal(err)
 	}
-	s.run("contacts", "set", "overlimit", "--email=other@home.test")
+	s.run("contacts", "set", "--at-once", "overlimit", "--email=other@home.test")
 	s.changeEntry("moved", "changetype: modrdn\nnewrdn: uid=moved\ndeleteoldrdn: 0\nnewsuperior: ou=services,"+testenv.BaseDN+"\n")
 	s.changeEntry("deleted", "changetype: delete\n")
 	s.giveLogin("renamed", "renamed.new")

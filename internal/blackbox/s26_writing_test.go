@@ -31,7 +31,7 @@ func TestS26_TheServiceAccountIsNoTarget(t *testing.T) {
 	}
 	s.modify("dn: " + s.slapd.ServiceDN + "\nchangetype: modify\nadd: objectClass\nobjectClass: uidObject\n-\nadd: uid\nuid: latchkey\n")
 	whole := []string{"LATCHKEY_DIRECTORY__0__BASE_DN=" + testenv.BaseDN, "LATCHKEY_DIRECTORY__0__USER_FILTER=(uid={login})", "LATCHKEY_DIRECTORY__0__BIND_DN=CN=Latchkey, OU=Services," + strings.ToUpper(testenv.BaseDN)}
-	s.runAs(whole, "contacts", "set", "latchkey", "--email=latchkey@home.test")
+	s.runAs(whole, "contacts", "set", "--at-once", "latchkey", "--email=latchkey@home.test")
 	s.env = whole
 	s.serve()
 	var named, unnamed atomic.Int32

@@ -61,7 +61,7 @@ func TestS47_OnlyNormalForms(t *testing.T) {
 // refuses checks that a contact is not set, and not printed.
 func (s *stack) refuses(t *testing.T, flag string) {
 	t.Helper()
-	printed := s.fails("contacts", "set", "alice", flag)
+	printed := s.fails("contacts", "set", "--at-once", "alice", flag)
 	if _, value, _ := strings.Cut(flag, "="); len(value) > 4 && strings.Contains(printed, value) {
 		t.Errorf("%q is repeated: %s", flag, printed)
 	}
@@ -85,7 +85,7 @@ func TestS49_NoMailboxBehindTheForgottenPassword(t *testing.T) {
 		s.file("one.csv", "login,email\nalice,"+address+"\n")
 		s.fails("contacts", "import", "one.csv")
 	}
-	s.run("contacts", "set", "alice", "--email=x@notcorp.test")
+	s.run("contacts", "set", "--at-once", "alice", "--email=x@notcorp.test")
 	var report struct {
 		People, Contacts, Rejected int
 	}

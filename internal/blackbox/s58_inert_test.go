@@ -88,7 +88,7 @@ func TestS59_HostileEntriesStayInert(t *testing.T) {
 	s := start(t, options{limits: roomy(), slapd: testenv.SlapdOptions{LDIF: harmfulLDIF()}})
 	for i, h := range harmful {
 		address := fmt.Sprintf("h%d@home.test", i)
-		s.run("contacts", "set", "--email="+address, "--", h.login)
+		s.run("contacts", "set", "--at-once", "--email="+address, "--", h.login)
 		b := s.browser().visit("/").submit("/", fields{"login": h.login})
 		b.on("/verify", http.StatusOK).submit("/verify/send", nil).on("/verify", http.StatusOK)
 		b.submit("/verify/code", fields{"code": s.codeFor(address)}).on("/password", http.StatusOK)

@@ -183,7 +183,7 @@ func TestS66_TheOldContactsAreTold(t *testing.T) {
 		}
 		return n
 	}
-	s.runAs(telling, "contacts", "set", "alice", "--email=new@home.test")
+	s.runAs(telling, "contacts", "set", "--at-once", "alice", "--email=new@home.test")
 	for _, to := range []string{"alice@home.test", "alice@example.test"} {
 		m := s.mailWith(to, says)
 		for _, want := range []string{"Time: ", "Account: alice", "tell support at once"} {
@@ -197,8 +197,8 @@ func TestS66_TheOldContactsAreTold(t *testing.T) {
 			}
 		}
 	}
-	s.runAs(telling, "contacts", "set", "alice", "--email=new@home.test") // nothing changes
-	s.runAs(telling, "contacts", "set", "nocontacts", "--email=first@home.test")
+	s.runAs(telling, "contacts", "set", "--at-once", "alice", "--email=new@home.test") // nothing changes
+	s.runAs(telling, "contacts", "set", "--at-once", "nocontacts", "--email=first@home.test")
 	s.runAs(telling, "contacts", "delete", "alice")
 	s.mailWith("new@home.test", says)
 	s.delivered()

@@ -141,7 +141,7 @@ func TestS68_NothingSecretIsShownOrKept(t *testing.T) {
 	}
 	s.env = []string{"LATCHKEY_LOG__LEVEL=debug"}
 	s.serve()
-	s.run("contacts", "set", secrets["login"], "--email="+secrets["contact"])
+	s.run("contacts", "set", "--at-once", secrets["login"], "--email="+secrets["contact"])
 	for name, value := range s.strays() {
 		secrets["stray "+name] = value
 	}

@@ -39,7 +39,7 @@ func (s *stack) cardOf(uid, address string) string {
 	s.t.Helper()
 	s.run("contacts", "delete", uid)
 	before := s.cards()
-	s.run("contacts", "set", uid, "--email="+address)
+	s.run("contacts", "set", "--at-once", uid, "--email="+address)
 	for _, name := range s.cards() {
 		if !slices.Contains(before, name) {
 			return name

@@ -54,7 +54,7 @@ func TestWriteBack(t *testing.T) {
 	s := start(t, writingBack(t))
 	set := func(uid string, more ...string) {
 		t.Helper()
-		s.run(append([]string{"contacts", "set", uid}, more...)...)
+		s.run(append([]string{"contacts", "set", "--at-once", uid}, more...)...)
 	}
 	set("alice", "--registered", "--email", "a1@home.test", "--mobile", "+49 1512 3456789")
 	began := time.Now()

@@ -3,6 +3,7 @@ package contact
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/nyaruka/phonenumbers"
 
@@ -22,13 +23,20 @@ type Config struct {
 	// within an hour of following a directory, are told so by the contacts that they
 	// had; of more than that, nobody is. Default 100; 0 tells nobody ever.
 	NoticeLimit int `toml:"notice_limit"`
+	// Cooling is how long a contact that was entered by hand is not used, so that
+	// whoever had one before can object. Default 24h; 0s is no rest. Contacts of an
+	// import or a directory never rest: those are the source of truth.
+	Cooling setting.Duration `toml:"cooling"`
 }
+
+// maxCooling is two weeks: longer, and nobody remembers the call.
+const maxCooling = 14 * 24 * time.Hour
 
 // maxNotices is half of what the delivery queue holds by default.
 const maxNotices = 5000
 
 // Defaults returns the section as it is when nothing is written.
-func Defaults() Config { return Config{NoticeLimit: 100} }
+func Defaults() Config { return Config{NoticeLimit: 100, Cooling: setting.Duration(24 * time.Hour)} }
 
 // Faults returns everything that is wrong in the section.
 func (c Config) Faults() []setting.Fault {
@@ -38,6 +46,9 @@ func (c Config) Faults() []setting.Fault {
 	}
 	if c.NoticeLimit < 0 || c.NoticeLimit > maxNotices {
 		faults = append(faults, setting.OutOfRange("notice_limit", c.NoticeLimit, 0, maxNotices))
+	}
+	if d := c.Cooling.Std(); d < 0 || d > maxCooling {
+		faults = append(faults, setting.OutOfRange("cooling", c.Cooling, "0s", setting.Duration(maxCooling)))
 	}
 	for _, domain := range c.CorporateDomains {
 		if _, err := normalDomain(domain); err != nil {

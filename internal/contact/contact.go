@@ -50,6 +50,11 @@ type Contact struct {
 	// Unverified contacts are not used: nobody has shown that they are the
 	// person's.
 	Unverified bool `json:"unverified,omitempty"`
+	// UsableFrom is when a contact that was entered by hand may be used for a
+	// reset; those of the source of truth have none.
+	UsableFrom time.Time `json:"usable_from,omitzero"`
+	// Confirmation is the code that is out for the contact, if any.
+	Confirmation Confirmation `json:"confirmation,omitzero"`
 }
 
 // LogValue keeps the address out of logs.
@@ -66,11 +71,12 @@ type Card struct {
 	Written []Written `json:"written,omitempty"`
 }
 
-// Usable returns the contacts that may be used, in the order of the card.
-func (c Card) Usable() []Contact {
+// Usable returns the contacts that may be used at some time, in the order of the
+// card.
+func (c Card) Usable(at time.Time) []Contact {
 	usable := make([]Contact, 0, len(c.Contacts))
 	for _, contact := range c.Contacts {
-		if !contact.Unverified {
+		if contact.Usable(at) {
 			usable = append(usable, contact)
 		}
 	}
@@ -78,9 +84,9 @@ func (c Card) Usable() []Contact {
 }
 
 // Of returns the usable contacts of one kind in the order of the card.
-func (c Card) Of(kind Kind) []Contact {
+func (c Card) Of(kind Kind, at time.Time) []Contact {
 	var found []Contact
-	for _, contact := range c.Usable() {
+	for _, contact := range c.Usable(at) {
 		if contact.Kind == kind {
 			found = append(found, contact)
 		}
@@ -88,12 +94,20 @@ func (c Card) Of(kind Kind) []Contact {
 	return found
 }
 
-// Version changes whenever the set of usable contacts changes and only then:
+// Version changes whenever the set of verified contacts changes and only then:
 // 16 bytes of a SHA-256 over the sorted contacts, in hex. Proofs are bound to it.
+// It is the same before and after a contact has rested: that ends no recovery.
 func (c Card) Version() string {
-	lines := make([]string, 0, len(c.Contacts))
-	for _, contact := range c.Usable() {
-		lines = append(lines, string(contact.Kind)+" "+contact.Value+"\n")
+	return version(c.Contacts, func(c Contact) bool { return !c.Unverified })
+}
+
+// version is that of those contacts that count.
+func version(contacts []Contact, counts func(Contact) bool) string {
+	lines := make([]string, 0, len(contacts))
+	for _, contact := range contacts {
+		if counts(contact) {
+			lines = append(lines, string(contact.Kind)+" "+contact.Value+"\n")
+		}
 	}
 	slices.Sort(lines)
 	sum := sha256.Sum256([]byte(strings.Join(lines, "")))
@@ -110,8 +124,8 @@ type Address struct {
 
 // Replaced returns the contacts of a card after those of one source were
 // replaced: those of other sources as they were, then the new ones. One that
-// another source has is not added twice, and one that was there before keeps
-// its time.
+// another source has is not added twice, unless that one may not be used yet and
+// the new one may: it takes its place. One that was there before keeps its time.
 func (c Card) Replaced(source Source, with []Address, now time.Time) []Contact {
 	contacts := make([]Contact, 0, len(c.Contacts)+len(with))
 	for _, old := range c.Contacts {
@@ -119,19 +133,21 @@ func (c Card) Replaced(source Source, with []Address, now time.Time) []Contact {
 			contacts = append(contacts, old)
 		}
 	}
-	others := contacts
 	for _, one := range with {
 		same := func(c Contact) bool { return c.Kind == one.Kind && c.Value == one.Value }
-		if slices.ContainsFunc(others, same) {
-			continue
-		}
 		since := now
 		for _, old := range c.Contacts {
 			if old.Source == source && same(old) {
 				since = old.AddedAt
 			}
 		}
-		contacts = append(contacts, Contact{Kind: one.Kind, Value: one.Value, Source: source, AddedAt: since, Unverified: one.Unverified})
+		added := Contact{Kind: one.Kind, Value: one.Value, Source: source, AddedAt: since, Unverified: one.Unverified}
+		switch i := slices.IndexFunc(contacts, same); {
+		case i < 0:
+			contacts = append(contacts, added)
+		case !one.Unverified && !contacts[i].Usable(now):
+			contacts[i] = added
+		}
 	}
 	if len(contacts) == 0 {
 		return nil

@@ -224,7 +224,7 @@ func TestS59_ExportIsSafeAndComesBack(t *testing.T) {
 		}), 1, 9, rapid.ID).Draw(t, "contacts")...)
 		all := func(yield func(Card, error) bool) { yield(c, nil) }
 		var out bytes.Buffer
-		if _, err := WriteCSV(&out, all, func(_ string, persons []string) ([]string, error) { return persons, nil }); err != nil {
+		if _, err := WriteCSV(&out, time.Now(), all, func(_ string, persons []string) ([]string, error) { return persons, nil }); err != nil {
 			t.Fatal(err)
 		}
 		for _, danger := range []string{"\n=", "\n+", "\n-", "\n@", "\n\t", ",=", ",+", ",-", ",@", ",\t", `"=`, `"+`, `"-`, `"@`, "\"\t"} {
@@ -262,7 +262,7 @@ func TestExportLeavesOutWhoIsGone(t *testing.T) {
 		t.Fatal(err)
 	}
 	var out bytes.Buffer
-	skipped, err := WriteCSV(&out, s.All(t.Context()), func(_ string, persons []string) ([]string, error) {
+	skipped, err := WriteCSV(&out, time.Now(), s.All(t.Context()), func(_ string, persons []string) ([]string, error) {
 		logins := make([]string, len(persons))
 		for i, person := range persons {
 			if person != "p1" {

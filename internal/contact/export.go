@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 )
@@ -16,17 +17,17 @@ import (
 // several contacts of a kind has several rows. logins gives the logins of people
 // of a directory, many at a time; a person for whom it has nothing is left out
 // and counted, and so is one whose login nobody can type. Where a contact came
-// from is not written.
+// from is not written, and one that may not be used at that time neither.
 //
 // Cells that a spreadsheet would take for a formula have an apostrophe in
 // front. Numbers begin with +, so they all have one; import takes it off.
-func WriteCSV(w io.Writer, cards iter.Seq2[Card, error], logins func(directory string, persons []string) ([]string, error)) (skipped int, err error) {
+func WriteCSV(w io.Writer, at time.Time, cards iter.Seq2[Card, error], logins func(directory string, persons []string) ([]string, error)) (skipped int, err error) {
 	out := csv.NewWriter(w)
 	out.UseCRLF = true
 	if err := out.Write([]string{columnLogin, columnEmail, columnMobile, columnDirectory}); err != nil {
 		return 0, fmt.Errorf("write the contacts: %w", err)
 	}
-	x := export{out: out, logins: logins, waiting: make(map[string][]Card)}
+	x := export{out: out, at: at, logins: logins, waiting: make(map[string][]Card)}
 	for card, err := range cards {
 		if err != nil {
 			return x.skipped, err
@@ -50,6 +51,7 @@ func WriteCSV(w io.Writer, cards iter.Seq2[Card, error], logins func(directory s
 // export is the writing of one file.
 type export struct {
 	out     *csv.Writer
+	at      time.Time
 	logins  func(directory string, persons []string) ([]string, error)
 	waiting map[string][]Card
 	skipped int
@@ -75,7 +77,7 @@ func (x *export) write(directory string) error {
 			x.skipped++
 			continue
 		}
-		if err := writeCard(x.out, logins[i], card); err != nil {
+		if err := x.writeCard(logins[i], card); err != nil {
 			return fmt.Errorf("write the contacts: %w", err)
 		}
 	}
@@ -88,8 +90,8 @@ func typable(login string) bool {
 	return strings.TrimSpace(login) != "" && utf8.ValidString(login) && !strings.ContainsFunc(login, unicode.IsControl)
 }
 
-func writeCard(out *csv.Writer, login string, card Card) error {
-	addresses, numbers := card.Of(Email), card.Of(Mobile)
+func (x *export) writeCard(login string, card Card) error {
+	addresses, numbers := card.Of(Email, x.at), card.Of(Mobile, x.at)
 	for i := range max(len(addresses), len(numbers)) {
 		row := []string{escape(login), "", "", escape(card.Directory)}
 		if i < len(addresses) {
@@ -98,7 +100,7 @@ func writeCard(out *csv.Writer, login string, card Card) error {
 		if i < len(numbers) {
 			row[2] = escape(numbers[i].Value)
 		}
-		if err := out.Write(row); err != nil {
+		if err := x.out.Write(row); err != nil {
 			return err
 		}
 	}

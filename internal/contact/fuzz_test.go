@@ -61,7 +61,7 @@ func FuzzExport(f *testing.F) {
 		}
 		c := Card{Directory: directory, Person: "p", Contacts: []Contact{{Kind: Email, Value: "+a@example.org"}, {Kind: Mobile, Value: "+491701234567"}}}
 		var out bytes.Buffer
-		skipped, err := WriteCSV(&out, func(yield func(Card, error) bool) { yield(c, nil) }, func(string, []string) ([]string, error) { return []string{login}, nil })
+		skipped, err := WriteCSV(&out, time.Now(), func(yield func(Card, error) bool) { yield(c, nil) }, func(string, []string) ([]string, error) { return []string{login}, nil })
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -39,8 +39,11 @@ type jsonLine struct {
 		Value   string    `json:"value"`
 		Source  Source    `json:"source"`
 		AddedAt time.Time `json:"added_at"`
-		// Unverified contacts are read over: a file does not verify them.
-		Unverified bool `json:"unverified"`
+		// Unverified contacts, and those that rest, are read over: a file neither
+		// verifies them nor wakes them up.
+		Unverified   bool         `json:"unverified"`
+		UsableFrom   time.Time    `json:"usable_from"`
+		Confirmation Confirmation `json:"confirmation"`
 	} `json:"contacts"`
 }
 
@@ -146,7 +149,7 @@ func (p *parser) jsonRow(line int, text []byte) error {
 	}
 	passedOver := false
 	for _, c := range read.Contacts {
-		if c.Unverified {
+		if c.Unverified || !c.UsableFrom.IsZero() {
 			passedOver = true
 			continue
 		}

@@ -2,6 +2,7 @@ package contact
 
 import (
 	"encoding/json"
+	"slices"
 	"time"
 )
 
@@ -9,7 +10,7 @@ import (
 // that. A first load writes each card once, and reflection took as long for it as
 // the cipher.
 func (r record) append(b []byte) ([]byte, error) {
-	if len(r.Written) > 0 {
+	if len(r.Written) > 0 || slices.ContainsFunc(r.Contacts, entered) {
 		text, err := json.Marshal(r)
 		return append(b, text...), err
 	}

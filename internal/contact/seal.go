@@ -3,6 +3,7 @@ package contact
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"latchkey/internal/keyring"
 )
@@ -10,7 +11,10 @@ import (
 const (
 	// cardSchema is the version of the stored form. A binary refuses cards of
 	// a newer one instead of losing what it does not know.
-	cardSchema = 3
+	cardSchema = 4
+	// writtenSchema is that of cards without contacts that rest or await a code,
+	// which binaries of before would use, or lose.
+	writtenSchema = 3
 	// unverifiedSchema is that of cards without [Written], which binaries of before
 	// would lose.
 	unverifiedSchema = 2
@@ -35,14 +39,7 @@ func (s *Store) seal(c Card) (key string, sealed []byte, err error) {
 
 // sealAt is seal where the key is known.
 func (s *Store) sealAt(key string, c Card) ([]byte, error) {
-	schema := plainSchema
-	switch {
-	case len(c.Written) > 0:
-		schema = cardSchema
-	case len(c.Usable()) < len(c.Contacts):
-		schema = unverifiedSchema
-	}
-	text, err := record{schema, c}.append(make([]byte, 0, 2*cardPadding))
+	text, err := record{schemaOf(c), c}.append(make([]byte, 0, 2*cardPadding))
 	if err != nil {
 		return nil, fmt.Errorf("encode a contact card: %w", err)
 	}
@@ -66,6 +63,24 @@ func (s *Store) open(key string, sealed []byte) (Card, error) {
 	}
 	return r.Card, nil
 }
+
+// schemaOf is the oldest form that holds a card.
+func schemaOf(c Card) int {
+	has := func(what func(Contact) bool) bool { return slices.ContainsFunc(c.Contacts, what) }
+	switch {
+	case has(entered):
+		return cardSchema
+	case len(c.Written) > 0:
+		return writtenSchema
+	case has(func(c Contact) bool { return c.Unverified }):
+		return unverifiedSchema
+	}
+	return plainSchema
+}
+
+// entered reports whether a contact has what only those have that were entered by
+// hand.
+func entered(c Contact) bool { return !c.UsableFrom.IsZero() || c.Confirmation.ID != "" }
 
 // replacement is what a changed card becomes in Redis; nothing for one that holds
 // nothing.

@@ -113,7 +113,7 @@ func TestS70_CardsAreSealed(t *testing.T) {
 func TestNewerCardsAreRefused(t *testing.T) {
 	s, _ := newStore(t)
 	key := s.key("staff", "p")
-	sealed := s.keys.Seal(keyring.Contacts, []byte(`{"schema":4,"directory":"staff","person":"p"}`), key)
+	sealed := s.keys.Seal(keyring.Contacts, []byte(`{"schema":5,"directory":"staff","person":"p"}`), key)
 	if err := s.store.Set(t.Context(), key, sealed, 0).Err(); err != nil {
 		t.Fatal(err)
 	}
@@ -129,12 +129,14 @@ func TestUnverifiedContactsAreNotUsed(t *testing.T) {
 	verified := Card{Directory: "staff", Person: "p", Contacts: []Contact{{Kind: Email, Value: "a@b.example", Source: Synced}}}
 	both := verified
 	both.Contacts = append(both.Contacts, Contact{Kind: Email, Value: "c@d.example", Source: Synced, Unverified: true})
-	if both.Version() != verified.Version() || len(both.Of(Email)) != 1 || len(both.Usable()) != 1 {
+	if both.Version() != verified.Version() || len(both.Of(Email, time.Now())) != 1 || len(both.Usable(time.Now())) != 1 {
 		t.Errorf("%+v is used", both)
 	}
 	written := verified
 	written.Written = []Written{{Attribute: "mobile", Kind: Mobile, Value: "+491701234567", State: Placed}}
-	for schema, card := range map[int]Card{1: verified, 2: both, 3: written} {
+	resting := verified
+	resting.Contacts = []Contact{{Kind: Email, Value: "a@b.example", Source: Staff, UsableFrom: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}}
+	for schema, card := range map[int]Card{1: verified, 2: both, 3: written, 4: resting} {
 		key, sealed, err := s.seal(card)
 		if err != nil {
 			t.Fatal(err)

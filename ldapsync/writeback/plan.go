@@ -37,7 +37,7 @@ const (
 
 // wanted reports whether a contact is one to write.
 func (p plan) wanted(c contact.Contact) bool {
-	return !c.Unverified && p.config.attribute(c.Kind) != "" && slices.Contains(p.config.Sources, string(c.Source))
+	return c.Usable(p.now) && p.config.attribute(c.Kind) != "" && slices.Contains(p.config.Sources, string(c.Source))
 }
 
 // held returns the contact that keeps a value of ours in the directory: anybody's
@@ -151,6 +151,7 @@ func (p plan) idle(card contact.Card) bool {
 		}
 	}
 	return !slices.ContainsFunc(card.Contacts, func(c contact.Contact) bool {
+		c.UsableFrom = time.Time{} // one that rests is wanted then
 		w := contact.Written{Attribute: p.config.attribute(c.Kind), Kind: c.Kind, Value: c.Value}
 		return p.wanted(c) && !slices.ContainsFunc(card.Written, func(o contact.Written) bool { return same(o, w) })
 	})
@@ -162,6 +163,11 @@ func (p plan) again(card contact.Card) time.Duration {
 	sooner := func(d time.Duration) {
 		if d = max(d, time.Second); next == 0 || d < next {
 			next = d
+		}
+	}
+	for _, c := range card.Contacts {
+		if !c.Unverified && c.UsableFrom.After(p.now) {
+			sooner(c.UsableFrom.Sub(p.now) + time.Second)
 		}
 	}
 	for _, w := range card.Written {

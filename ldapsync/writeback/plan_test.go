@@ -90,6 +90,24 @@ func TestDecide(t *testing.T) {
 	}
 }
 
+// What rests is written when it may be used, and not before.
+func TestDecideWaitsForWhatRests(t *testing.T) {
+	p := plan{config: Config{Mobile: "mobile", Sources: Defaults().Sources}, now: noon}
+	card := contact.Card{Contacts: []contact.Contact{{Kind: contact.Mobile, Value: "+493012345678", Source: contact.Registered, AddedAt: noon, UsableFrom: noon.Add(time.Hour)}}}
+	_, steps, _ := p.decide(card, nil)
+	if len(steps) != 0 || p.idle(card) || p.again(card) != time.Hour+time.Second {
+		t.Errorf("while it rests: %+v, idle %v, again in %s", steps, p.idle(card), p.again(card))
+	}
+	p.now = noon.Add(time.Hour)
+	if _, steps, _ = p.decide(card, nil); len(steps) != 1 || p.again(card) != 0 {
+		t.Errorf("then: %+v, again in %s", steps, p.again(card))
+	}
+	card.Contacts[0].Unverified, p.now = true, noon
+	if _, steps, _ = p.decide(card, nil); len(steps) != 0 || !p.idle(card) || p.again(card) != 0 {
+		t.Errorf("while nobody confirmed it: %+v, idle %v, again in %s", steps, p.idle(card), p.again(card))
+	}
+}
+
 // What lies in an attribute that is not configured any more is not touched, and not
 // forgotten.
 func TestDecideLeavesOtherAttributes(t *testing.T) {

@@ -31,6 +31,9 @@ const (
 	// KindContacts tells them, by the contacts that were there before, that those of
 	// their account were changed.
 	KindContacts = "contacts"
+	// KindConfirmation brings a code to a contact that somebody entered, which shows
+	// that it is right.
+	KindConfirmation = "confirmation"
 	// KindRefusal tells the holder of an account why it cannot be reset here,
 	// and whom to ask.
 	KindRefusal = "refusal"

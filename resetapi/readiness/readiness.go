@@ -10,6 +10,7 @@ package readiness
 
 import (
 	"slices"
+	"time"
 
 	"latchkey/internal/contact"
 	"latchkey/internal/directory"
@@ -47,6 +48,8 @@ const (
 	TooFewContacts Reason = "too_few_contacts"
 	// Unverified: there would be enough, if somebody had verified all of them.
 	Unverified Reason = "unverified_contacts"
+	// Resting: there will be enough when the contacts that were changed have rested.
+	Resting Reason = "resting_contacts"
 	// Unreachable: there would be enough, if [sms] countries had all numbers.
 	Unreachable Reason = "unreachable_contacts"
 	// Ready: nothing stands in the way.
@@ -56,13 +59,15 @@ const (
 // Reasons are all of them, [Ready] first.
 func Reasons() []Reason {
 	return []Reason{
-		Ready, TooFewContacts, Unverified, Unreachable, NotEnabled, NoPolicy, SMSOff, Protected, Privileged,
+		Ready, TooFewContacts, Unverified, Resting, Unreachable, NotEnabled, NoPolicy, SMSOff, Protected, Privileged,
 		Disabled, Expired, LockedByAdministrator, Locked, Stopped, UnreadableCard,
 	}
 }
 
 // Judge weighs what is known of one person.
 type Judge struct {
+	// At is the time that is asked for.
+	At time.Time
 	// SMSOn tells that there is a gateway, and Reaches which numbers it reaches.
 	SMSOn   bool
 	Reaches func(number string) bool
@@ -91,7 +96,9 @@ func (j Judge) Weigh(person *directory.Person, decision policy.Decision, card co
 		v.Reason = Ready
 	case len(j.usable(card, decision.Methods, anywhere)) >= decision.Gates:
 		v.Reason = Unreachable
-	case len(j.usable(verified(card), decision.Methods, anywhere)) >= decision.Gates:
+	case len(j.usable(rested(card), decision.Methods, anywhere)) >= decision.Gates:
+		v.Reason = Resting
+	case len(j.usable(verified(rested(card)), decision.Methods, anywhere)) >= decision.Gates:
 		v.Reason = Unverified
 	default:
 		v.Reason = TooFewContacts
@@ -106,6 +113,15 @@ func verified(card contact.Card) contact.Card {
 	card.Contacts = slices.Clone(card.Contacts)
 	for i := range card.Contacts {
 		card.Contacts[i].Unverified = false
+	}
+	return card
+}
+
+// rested is a card as if all contacts in it had rested.
+func rested(card contact.Card) contact.Card {
+	card.Contacts = slices.Clone(card.Contacts)
+	for i := range card.Contacts {
+		card.Contacts[i].UsableFrom = time.Time{}
 	}
 	return card
 }
@@ -135,11 +151,11 @@ func (j Judge) usable(card contact.Card, methods []string, reaches func(string) 
 	for _, method := range methods {
 		switch method {
 		case policy.Email:
-			if len(card.Of(contact.Email)) > 0 {
+			if len(card.Of(contact.Email, j.At)) > 0 {
 				usable = append(usable, method)
 			}
 		case policy.SMS:
-			for _, c := range card.Of(contact.Mobile) {
+			for _, c := range card.Of(contact.Mobile, j.At) {
 				if reaches(c.Value) {
 					usable = append(usable, method)
 					break

@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"latchkey/internal/contact"
 	"latchkey/internal/directory"
@@ -135,6 +136,12 @@ func TestJudge(t *testing.T) {
 	}
 	unverified := card("+491")
 	unverified.Contacts[0].Unverified = true
+	resting := card("+491")
+	resting.Contacts[0].UsableFrom = time.Unix(1, 0)
+	late := j
+	late.At = time.Unix(1, 0)
+	unconfirmed := card("+491")
+	unconfirmed.Contacts[0].UsableFrom, unconfirmed.Contacts[0].Unverified = time.Unix(1, 0), true
 	off := j
 	off.SMSOn = false
 	for name, c := range map[string]struct {
@@ -147,6 +154,9 @@ func TestJudge(t *testing.T) {
 		"ready":            {j, directory.Person{}, rule, card("+431", "+491"), readiness.Ready},
 		"unreachable":      {j, directory.Person{}, rule, card("+431"), readiness.Unreachable},
 		"unverified":       {j, directory.Person{}, rule, unverified, readiness.Unverified},
+		"resting":          {j, directory.Person{}, rule, resting, readiness.Resting},
+		"rested":           {late, directory.Person{}, rule, resting, readiness.Ready},
+		"resting too":      {j, directory.Person{}, rule, unconfirmed, readiness.Unverified},
 		"none":             {j, directory.Person{}, rule, card(), readiness.TooFewContacts},
 		"locked":           {j, directory.Person{State: directory.Locked}, rule, card("+491"), readiness.Ready},
 		"locked for good":  {j, directory.Person{State: directory.LockedByAdministrator}, rule, card("+491"), readiness.LockedByAdministrator},

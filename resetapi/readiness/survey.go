@@ -124,7 +124,7 @@ func (s *Survey) look(ctx context.Context, people []*directory.Person) ([]Result
 		results[i] = Result{
 			Directory: s.Directory, Login: p.Login, Person: persons[i], Ready: v.Reason == Ready, Reason: v.Reason,
 			State: p.State.String(), Rule: decision.Rule, Gates: decision.Gates,
-			Email: len(card.Of(contact.Email)), Mobile: len(card.Of(contact.Mobile)),
+			Email: len(card.Of(contact.Email, s.Judge.At)), Mobile: len(card.Of(contact.Mobile, s.Judge.At)),
 		}
 	})
 	return results, err

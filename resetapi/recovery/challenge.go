@@ -126,7 +126,7 @@ type payment struct {
 func (s *Service) pay(ctx context.Context, b *store.Batch, r Record, found *standing, j delivery.Job) []payment {
 	whose := s.purse(r.behind(), r.Device)
 	all := []payment{}
-	for _, c := range found.card.Of(kind(Method(j.Method))) {
+	for _, c := range found.card.Of(kind(Method(j.Method)), r.StartedAt) {
 		of := whose.share(contactName(c))
 		all = append(all, payment{c, s.Limits.Once(ctx, b, "message "+j.Challenge+" "+of, s.Config.CodeLifetime.Std(), messageBudgets(of, found.strict)...)})
 	}

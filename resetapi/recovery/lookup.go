@@ -113,7 +113,7 @@ func (s *Service) identify(ctx context.Context, r Record) (Event, *standing, err
 	if found.strict {
 		decision.Gates = max(decision.Gates, s.Config.StrictGates)
 	}
-	required := Requirement{Gates: decision.Gates, Methods: s.reachable(found.card, decision.Methods)}
+	required := Requirement{Gates: decision.Gates, Methods: s.reachable(found.card, decision.Methods, r.StartedAt)}
 	suspended, err := s.suspended(ctx, person, found.stopped)
 	if err != nil {
 		return nil, nil, err
@@ -253,10 +253,10 @@ func (s *Service) reaches(c contact.Contact) bool {
 }
 
 // reachable are the methods by which the card's contacts can be reached.
-func (s *Service) reachable(card contact.Card, methods []string) []Method {
+func (s *Service) reachable(card contact.Card, methods []string, at time.Time) []Method {
 	var usable []Method
 	for _, m := range methodsOf(methods) {
-		if s.sends(m) && slices.ContainsFunc(card.Of(kind(m)), s.reaches) {
+		if s.sends(m) && slices.ContainsFunc(card.Of(kind(m), at), s.reaches) {
 			usable = append(usable, m)
 		}
 	}

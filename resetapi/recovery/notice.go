@@ -58,7 +58,7 @@ func (s *Service) noticed(ctx context.Context, j delivery.Job) ([]delivery.Messa
 	if err != nil {
 		return nil, err
 	}
-	return s.everyone(j, card.Usable(), holder, delivery.Message{Reference: j.Recovery[:8], Link: s.notMe(j)}), nil
+	return s.everyone(j, card.Usable(j.At), holder, delivery.Message{Reference: j.Recovery[:8], Link: s.notMe(j)}), nil
 }
 
 // altered lists those who are told that the contacts of a person were changed: the

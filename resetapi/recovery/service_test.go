@@ -178,7 +178,7 @@ func TestDecoys(t *testing.T) {
 		"no contact": func(h *harness) { delete(h.cards, h.dir.people["alice"].ID.String()) },
 		"only a telephone": func(h *harness) {
 			id := h.dir.people["alice"].ID.String()
-			h.cards[id] = contact.Card{Contacts: h.cards[id].Of(contact.Mobile)}
+			h.cards[id] = contact.Card{Contacts: h.cards[id].Of(contact.Mobile, time.Now())}
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -18,6 +18,7 @@ import (
 	"latchkey/resetapi"
 	"latchkey/resetapi/block"
 	"latchkey/resetapi/change"
+	"latchkey/resetapi/confirmation"
 	"latchkey/resetapi/delivery"
 	"latchkey/resetapi/delivery/mail"
 	"latchkey/resetapi/delivery/sms"
@@ -53,7 +54,7 @@ func New(ctx context.Context, b *Backends) (*Serving, error) {
 	s.recoveries = b.newRecoveries(s.queue, limits, channels)
 	desk := s.newDesk(limits)
 	options := web.Options{Address: resetapi.Address, RequestID: resetapi.RequestID, Insecure: !b.Config.Server.Secure(), Disowning: s.recoveries}
-	to := recipients{"": s.recoveries, delivery.KindSupport: desk, delivery.KindAlarm: desk}
+	to := recipients{"": s.recoveries, delivery.KindSupport: desk, delivery.KindAlarm: desk, delivery.KindConfirmation: b.confirmations(s.queue)}
 	if b.Config.Support.TakesRequests() {
 		options.Desk = desk
 	}
@@ -76,6 +77,11 @@ func New(ctx context.Context, b *Backends) (*Serving, error) {
 	}
 	s.listener, s.Certificate, err = listenPublic(ctx, b.Config.Server, b.Logger)
 	return s, err
+}
+
+// confirmations addresses the codes of contacts that were entered by hand.
+func (b *Backends) confirmations(queue *delivery.Queue) *confirmation.Service {
+	return &confirmation.Service{Cards: contact.NewStore(b.Store, b.Keys), Codes: verifier.NewIssued(b.Keys), Queue: queue}
 }
 
 // channels opens the ways to send, by method. SMS is there when it is on.

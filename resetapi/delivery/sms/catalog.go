@@ -84,7 +84,8 @@ func loadCatalog(name string) (catalog, error) {
 
 // render puts a message into words, in the language that suits best, and into
 // one SMS if it can be. The last line binds a code to the site, so that phones
-// fill it in there and nowhere else; it goes where there is no room for it.
+// fill it in there and nowhere else; it goes where there is no room for it. A code
+// that is read out to somebody has none.
 func (c *catalogs) render(m delivery.Message, host string) (string, error) {
 	_, index := language.MatchStrings(c.matcher, m.Language)
 	said, ok := c.all[index].Kinds[m.Kind]
@@ -97,7 +98,7 @@ func (c *catalogs) render(m delivery.Message, host string) (string, error) {
 		"{at}", m.At.UTC().Format("2006-01-02 15:04 UTC"),
 	).Replace
 	bound := ""
-	if m.Code != "" {
+	if m.Kind == delivery.KindCode && m.Code != "" {
 		bound = "\n@" + host + " #" + m.Code
 	}
 	text, short := fill(said.Text), fill(said.Short)
