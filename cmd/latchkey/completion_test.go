@@ -16,7 +16,7 @@ var completions = map[string][]string{
 	"":                              {"audit", "completion", "config", "contacts", "delivery", "doctor", "freeze", "help", "keys", "policy", "serve", "store", "sync", "unfreeze", "version"},
 	"con":                           {"config", "contacts"},
 	"doctor --c":                    {"--canary", "--config"},
-	"contacts ":                     {"delete", "export", "import", "set", "show"},
+	"contacts ":                     {"confirm", "delete", "export", "import", "set", "show"},
 	"contacts s":                    {"set", "show"},
 	"--config latchkey.toml keys r": {"reencrypt", "retire", "rotate"},
 	"keys --config keys r":          {"reencrypt", "retire", "rotate"},
