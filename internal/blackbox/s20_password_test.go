@@ -89,6 +89,26 @@ func TestS21_TheBytesThatWereTyped(t *testing.T) {
 	s.signsIn("alice", before+"!", "with a ")
 }
 
+// TestS21_ComposedWhereItIsConfigured: however a keyboard makes a character, it is
+// one password, counted by what it is then; on the way in and where it is changed.
+func TestS21_ComposedWhereItIsConfigured(t *testing.T) {
+	const apart, composed, next = "cafe\u0301 cre\u0300me glace\u0301e", "caf\u00e9 cr\u00e8me glac\u00e9e", "the\u0301 noir sans sucre"
+	s := start(t, options{limits: roomy()})
+	if err := s.stop(); err != nil {
+		t.Fatal(err)
+	}
+	s.env = []string{"LATCHKEY_PASSWORD__UNICODE_FORM=nfc"}
+	s.serve()
+	c := s.caller().verified("alice")
+	if r := c.want(http.StatusUnprocessableEntity, c.set("e\u0301i\u0301a\u0301o\u0301u\u0301")); !strings.Contains(reasons(r), "too_short") {
+		t.Errorf("five characters of two code points: %s", r.body)
+	}
+	c.want(http.StatusOK, c.set(apart))
+	s.signsIn("alice", composed, apart)
+	c.want(http.StatusOK, s.caller().change("alice", apart, next))
+	s.signsIn("alice", "th\u00e9 noir sans sucre", next)
+}
+
 // withPolicyError adds to a response the error of draft-behera §6.2.
 func withPolicyError(response []byte, code byte) []byte {
 	message := ber.DecodePacket(response)

@@ -65,6 +65,7 @@ func (s *Service) Change(ctx context.Context, r Request) (Outcome, error) {
 	if r.Login, err = recovery.TypedLogin(r.Login); err != nil {
 		return "", err
 	}
+	r.Current, r.New = s.Password.Form(r.Current), s.Password.Form(r.New)
 	if reasons := s.Password.Check(r.New, r.Login); len(reasons) > 0 {
 		return "", &recovery.RefusedError{Reasons: reasons}
 	}

@@ -9,7 +9,8 @@
 //
 // There are no composition rules (NIST SP 800-63B-4 §3.1.1.2 item 5): what more
 // a directory wants, it says itself. Every code point counts one. Nothing is
-// trimmed, truncated or folded: the bytes that were typed are the password.
+// trimmed, truncated or folded: the bytes that were typed are the password, but
+// where the operator says that all that sign in compose characters (UAX #15, NFC).
 package password
 
 import (
@@ -58,10 +59,19 @@ type Config struct {
 	// BlocklistFile names a file with one refused password a line, in UTF-8;
 	// SIGHUP reads it again.
 	BlocklistFile string `toml:"blocklist_file"`
+	// UnicodeForm is "none", the default, or "nfc": what is typed is composed first,
+	// once, as everything else that passwords are typed into must do then too.
+	UnicodeForm string `toml:"unicode_form"`
 }
 
+// The forms that a password can be brought into.
+const (
+	formNone = "none"
+	formNFC  = "nfc"
+)
+
 // Defaults returns the section as it is when nothing is written.
-func Defaults() Config { return Config{MinLength: 15, MaxLength: 256} }
+func Defaults() Config { return Config{MinLength: 15, MaxLength: 256, UnicodeForm: formNone} }
 
 // Faults reports what is wrong with the section.
 func (c Config) Faults() []setting.Fault {
@@ -76,6 +86,9 @@ func (c Config) Faults() []setting.Fault {
 		if utf8.RuneCountInString(word) < shortestWord {
 			faults = append(faults, setting.Fault{Key: "context_words", Problem: "has a word that is too short to look for", Allowed: "words of at least four characters"})
 		}
+	}
+	if c.UnicodeForm != formNone && c.UnicodeForm != formNFC && c.UnicodeForm != "" {
+		faults = append(faults, setting.Fault{Key: "unicode_form", Problem: "is no form of Unicode that passwords are brought into", Allowed: `"none" or "nfc"`})
 	}
 	return append(faults, setting.Unreadable("blocklist_file", c.BlocklistFile)...)
 }
@@ -114,6 +127,15 @@ func (r *Rules) Load() (passwords int, err error) {
 
 // fold is the form in which passwords are compared with those that are common.
 func fold(s string) string { return strings.ToLower(norm.NFKC.String(s)) }
+
+// Form is the password that somebody means who typed this: the same bytes, or as
+// [Config.UnicodeForm] says. What is too long for a password stays as it is.
+func (r *Rules) Form(typed string) string {
+	if r.UnicodeForm != formNFC || len(typed) > MaxBytes {
+		return typed
+	}
+	return norm.NFC.String(typed)
+}
 
 // Check returns the reasons against a candidate; none means that the directory
 // may judge.

@@ -41,6 +41,7 @@ func (s *Service) SetPassword(ctx context.Context, t Ticket, candidate string) (
 	if err != nil {
 		return View{}, err
 	}
+	candidate = s.Password.Form(candidate)
 	if reasons := s.Password.Check(candidate, old.Subject.Login); len(reasons) > 0 {
 		return View{}, &RefusedError{reasons}
 	}
