@@ -42,7 +42,7 @@ func subject(age time.Duration) Subject {
 func TestOneLinkBlocksOneAccountOnce(t *testing.T) {
 	b, _ := open(t)
 	link := b.Link(subject(time.Minute))
-	if strings.ContainsAny(link, "/+=?&") || strings.Contains(link, "0b") {
+	if strings.ContainsAny(link, "/+=?&") || strings.Contains(link, "entryUUID") {
 		t.Errorf("link %q", link)
 	}
 	if _, err := b.Read(t.Context(), link); err != nil {
