@@ -42,7 +42,7 @@ func (d *desk) notify(ctx context.Context, app *application, a *alterations) err
 
 // alteration notes what became of a card.
 func (a *alterations) alteration(directory string, before, after contact.Card) {
-	if one := contact.Altered(directory, before, after, time.Now()); one != nil {
+	if one := contact.Altered(directory, before, after); one != nil {
 		a.add(*one)
 	}
 }
