@@ -128,26 +128,9 @@ func (s *Service) Confirm(ctx context.Context, p Person, typed string) (contact.
 		return contact.Contact{}, err
 	}
 	var confirmed *contact.Contact
-	err = s.Cards.Update(ctx, p.Directory, p.ID, func(card *contact.Card) error {
-		confirmed = nil
-		compared := 0
-		for i := range card.Contacts {
-			one := &card.Contacts[i]
-			if !open(*one, now) {
-				continue
-			}
-			compared++
-			one.Confirmation.Guesses++
-			mac, _ := hex.DecodeString(one.Confirmation.MAC) // what does not decode fits no code
-			if s.Codes.Check(p.subject(), one.Confirmation.ID, string(one.Kind), mac, code) {
-				one.Unverified, one.Confirmation = false, contact.Confirmation{}
-				confirmed = one
-			}
-		}
-		if compared == 0 {
-			return ErrNoCode
-		}
-		return nil
+	err = s.Cards.Update(ctx, p.Directory, p.ID, func(card *contact.Card) (err error) {
+		confirmed, err = s.try(p, card.Contacts, code, now)
+		return err
 	})
 	switch {
 	case err != nil:
@@ -156,6 +139,31 @@ func (s *Service) Confirm(ctx context.Context, p Person, typed string) (contact.
 		return contact.Contact{}, ErrWrongCode
 	}
 	return *confirmed, nil
+}
+
+// try confirms the contact whose code was typed. A code that fits none is a guess at
+// each that it was compared with.
+func (s *Service) try(p Person, contacts []contact.Contact, code string, now time.Time) (*contact.Contact, error) {
+	var missed []*contact.Contact
+	for i := range contacts {
+		one := &contacts[i]
+		if !open(*one, now) {
+			continue
+		}
+		mac, _ := hex.DecodeString(one.Confirmation.MAC) // what does not decode fits no code
+		if s.Codes.Check(p.subject(), one.Confirmation.ID, string(one.Kind), mac, code) {
+			one.Unverified, one.Confirmation = false, contact.Confirmation{}
+			return one, nil
+		}
+		missed = append(missed, one)
+	}
+	if len(missed) == 0 {
+		return nil, ErrNoCode
+	}
+	for _, one := range missed {
+		one.Confirmation.Guesses++
+	}
+	return nil, nil
 }
 
 // open reports whether a code can be typed for a contact.

@@ -141,6 +141,22 @@ func TestEachContactHasItsCode(t *testing.T) {
 	}
 }
 
+// What is right for one contact is no wrong guess for the others, however many.
+func TestManyContactsAreConfirmed(t *testing.T) {
+	w := newWorld(t)
+	var addresses []string
+	for i := range Guesses + 2 {
+		addresses = append(addresses, fmt.Sprintf("a%d@x.example", i))
+	}
+	w.enter(addresses...)
+	sent := w.send(false, len(addresses))
+	for _, address := range addresses {
+		if c := w.confirms(sent[address].Code, nil); c.Value != address {
+			t.Errorf("%s confirmed %q", address, c.Value)
+		}
+	}
+}
+
 // A code dies of its age and of wrong ones, and does not go to who is gone.
 func TestCodesEnd(t *testing.T) {
 	w := newWorld(t)
