@@ -74,7 +74,7 @@ func (c contactsConfirm) send(ctx context.Context, app *application, d *desk, di
 		return err
 	})
 	if err == nil && n == 0 {
-		return no(errors.New("no contact of this person awaits a code"))
+		return no(errors.New("no contact of this person awaits a code that can be sent"))
 	}
 	return err
 }
@@ -104,7 +104,10 @@ func sendCodes(ctx context.Context, app *application, d *desk, w whom, directory
 			return 0, err
 		}
 	}
-	n, err := d.codes.Send(ctx, confirmation.Person{Directory: directory, ID: person, Login: login}, again)
+	n, unreached, err := d.codes.Send(ctx, confirmation.Person{Directory: directory, ID: person, Login: login}, again)
+	if err == nil && unreached > 0 {
+		fmt.Fprintf(app.err, "warning: no code goes to %s that [sms] does not reach\n", counted(unreached, "number"))
+	}
 	if err != nil || n == 0 {
 		return 0, err
 	}
