@@ -117,8 +117,12 @@ func sendCodes(ctx context.Context, app *application, d *desk, w whom, directory
 
 // String names the person as the command line does.
 func (w whom) String() string {
-	if w.Login == "" {
-		return "--id=" + w.ID
+	named := w.Login
+	if named == "" {
+		named = "--id=" + w.ID
 	}
-	return w.Login
+	if w.Directory != "" {
+		named += " --directory=" + w.Directory
+	}
+	return named
 }
