@@ -1,7 +1,5 @@
 package contact
 
-import "slices"
-
 // Alteration is what happened to someone who had verified contacts: they are not
 // what they were. Those that were there before are told (SECURITY: S48, S66), for
 // whoever brings in a contact of their own can reset the password.
@@ -18,7 +16,7 @@ type Alteration struct {
 // when it can.
 func Altered(directory string, before, after Card) *Alteration {
 	counts := func(c Contact) bool { return !c.Unverified || c.Awaits() }
-	verified := slices.DeleteFunc(slices.Clone(before.Contacts), func(c Contact) bool { return c.Unverified })
+	verified := before.Verified()
 	if len(verified) == 0 || version(before.Contacts, counts) == version(after.Contacts, counts) {
 		return nil
 	}
