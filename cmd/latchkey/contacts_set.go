@@ -93,7 +93,8 @@ func entered(card contact.Card, addresses []contact.Address) []contact.Contact {
 	})
 }
 
-// tellRest says from when on contacts may be used, where that is not now.
+// tellRest says from when on contacts may be used, where that is not now. That time
+// alone lets none be used that awaits its code.
 func tellRest(app *application, contacts []contact.Contact, now time.Time) {
 	var last time.Time
 	for _, c := range contacts {
@@ -101,9 +102,14 @@ func tellRest(app *application, contacts []contact.Contact, now time.Time) {
 			last = c.UsableFrom
 		}
 	}
-	if last.After(now) {
-		fmt.Fprintf(app.out, "What is new is used for resets from %s on.\n", last.UTC().Format("2006-01-02 15:04 UTC"))
+	if !last.After(now) {
+		return
 	}
+	proviso := ""
+	if slices.ContainsFunc(contacts, contact.Contact.Awaits) {
+		proviso = ", if its code came back"
+	}
+	fmt.Fprintf(app.out, "What is new is used for resets from %s on%s.\n", last.UTC().Format("2006-01-02 15:04 UTC"), proviso)
 }
 
 // reason is what the audit says was done.
