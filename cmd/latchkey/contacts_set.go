@@ -54,6 +54,9 @@ func (c contactsSet) Run(ctx context.Context, app *application) error {
 		entry := contact.Entry{Addresses: added, Source: c.source(), At: now, Rest: d.rules.Cooling.Std(), AtOnce: c.AtOnce}
 		var before, after contact.Card
 		err = app.recorded(ctx, d, event, func() error {
+			if err := d.ready(ctx); err != nil {
+				return err
+			}
 			return d.contacts.Update(ctx, directory, person, func(card *contact.Card) error {
 				before = *card
 				card.Contacts = card.Entered(entry)
