@@ -36,6 +36,12 @@ func TestEntered(t *testing.T) {
 	if diff := cmp.Diff(want, card.Entered(e)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
+	// All of another kind stay.
+	number := Contact{Kind: Mobile, Value: "+491707654321", Source: Staff, AddedAt: now, UsableFrom: later, Unverified: true}
+	e.Addresses = []Address{{Kind: Mobile, Value: number.Value}}
+	if diff := cmp.Diff(append([]Contact{number}, card.Contacts[:4]...), card.Entered(e)); diff != "" {
+		t.Errorf("of another kind (-want +got):\n%s", diff)
+	}
 	e.Addresses, e.AtOnce = []Address{{Kind: Email, Value: "open@x.example"}}, true
 	if diff := cmp.Diff([]Contact{email("open@x.example", Staff, now), mobile}, card.Entered(e)); diff != "" {
 		t.Errorf("at once (-want +got):\n%s", diff)
