@@ -92,8 +92,8 @@ func (m mapping) normal(e directory.Entry, kind contact.Kind, text string) (stri
 
 // fitting are the values that a card takes. Where what people or staff entered
 // has precedence, and always before what is unverified, a kind that the card has
-// from others, and may use already, takes none. What Latchkey wrote into the directory is none of the
-// directory's.
+// from others, and may use already, takes none. What Latchkey wrote into the
+// directory is none of the directory's.
 func (m mapping) fitting(c contact.Card, values []contact.Address, now time.Time) []contact.Address {
 	var fit []contact.Address
 	for _, v := range c.Foreign(values) {

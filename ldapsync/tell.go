@@ -56,7 +56,7 @@ type spoken struct {
 // alter notes what became of a card. What is written again after others were
 // faster counts once.
 func (w *writer) alter(before, after contact.Card) {
-	a := contact.Altered(w.Config.Directory, before, after, time.Now())
+	a := contact.Altered(w.Config.Directory, before, after)
 	switch {
 	case a == nil:
 	case len(w.altered) >= 2*maxListed:

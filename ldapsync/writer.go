@@ -41,7 +41,7 @@ type writer struct {
 	// clean: no rejected values are kept in the ledger.
 	clean bool
 	// before are the counts when the stream began; altered are people of the batch
-	// whose usable contacts are not what they were.
+	// whose verified contacts are not what they were.
 	before  Counts
 	altered map[string]contact.Alteration
 }

@@ -146,7 +146,7 @@ func (c contactsShow) print(app *application, card contact.Card, now time.Time) 
 func unused(c contact.Contact, now time.Time) string {
 	switch rests := c.UsableFrom.After(now); {
 	case c.Awaits() && rests:
-		return "\tawaits its code; used from " + stamp(c.UsableFrom) + " on"
+		return "\tawaits its code; not used before " + stamp(c.UsableFrom)
 	case c.Awaits():
 		return "\tawaits its code"
 	case c.Unverified:

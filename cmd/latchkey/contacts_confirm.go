@@ -38,11 +38,7 @@ func (contactsConfirm) lesson() lesson {
 func (c contactsConfirm) Run(ctx context.Context, app *application) error {
 	return c.with(ctx, app, writes, func(d *desk, directory, person string) error {
 		if c.Send {
-			n, err := sendCodes(ctx, app, d, c.whom, directory, person, true)
-			if err == nil && n == 0 {
-				return no(errors.New("no contact of this person awaits a code"))
-			}
-			return err
+			return c.send(ctx, app, d, directory, person)
 		}
 		typed, err := typedCode(ctx, app)
 		if err != nil {
@@ -66,6 +62,21 @@ func (c contactsConfirm) Run(ctx context.Context, app *application) error {
 		tellRest(app, []contact.Contact{confirmed}, time.Now())
 		return nil
 	})
+}
+
+// send sends new codes, which is recorded: each brings as many guesses as the one in
+// whose place it is.
+func (c contactsConfirm) send(ctx context.Context, app *application, d *desk, directory, person string) error {
+	n := 0
+	event := audit.Event{Kind: audit.ContactsChanged, Directory: directory, Person: person, Reason: "send_code"}
+	err := app.recorded(ctx, d, event, func() (err error) {
+		n, err = sendCodes(ctx, app, d, c.whom, directory, person, true)
+		return err
+	})
+	if err == nil && n == 0 {
+		return no(errors.New("no contact of this person awaits a code that can be sent"))
+	}
+	return err
 }
 
 // longestTyped bounds what is read where a code is expected.
@@ -93,7 +104,10 @@ func sendCodes(ctx context.Context, app *application, d *desk, w whom, directory
 			return 0, err
 		}
 	}
-	n, err := d.codes.Send(ctx, confirmation.Person{Directory: directory, ID: person, Login: login}, again)
+	n, unreached, err := d.codes.Send(ctx, confirmation.Person{Directory: directory, ID: person, Login: login}, again)
+	if err == nil && unreached > 0 {
+		fmt.Fprintf(app.err, "warning: no code goes to %s that [sms] does not reach\n", counted(unreached, "number"))
+	}
 	if err != nil || n == 0 {
 		return 0, err
 	}
@@ -103,8 +117,12 @@ func sendCodes(ctx context.Context, app *application, d *desk, w whom, directory
 
 // String names the person as the command line does.
 func (w whom) String() string {
-	if w.Login == "" {
-		return "--id=" + w.ID
+	named := w.Login
+	if named == "" {
+		named = "--id=" + w.ID
 	}
-	return w.Login
+	if w.Directory != "" {
+		named += " --directory=" + w.Directory
+	}
+	return named
 }

@@ -40,9 +40,19 @@ func (d *desk) notify(ctx context.Context, app *application, a *alterations) err
 	return nil
 }
 
+// ready fails where nobody could be told now. No contact is brought in then: the
+// same change once more is none, and would be told to nobody. To take contacts away
+// is possible all the same.
+func (d *desk) ready(ctx context.Context) error {
+	if err := d.notices.Room(ctx); err != nil {
+		return fmt.Errorf("the contacts are as they were: %w", err)
+	}
+	return nil
+}
+
 // alteration notes what became of a card.
 func (a *alterations) alteration(directory string, before, after contact.Card) {
-	if one := contact.Altered(directory, before, after, time.Now()); one != nil {
+	if one := contact.Altered(directory, before, after); one != nil {
 		a.add(*one)
 	}
 }

@@ -54,6 +54,9 @@ func (c contactsSet) Run(ctx context.Context, app *application) error {
 		entry := contact.Entry{Addresses: added, Source: c.source(), At: now, Rest: d.rules.Cooling.Std(), AtOnce: c.AtOnce}
 		var before, after contact.Card
 		err = app.recorded(ctx, d, event, func() error {
+			if err := d.ready(ctx); err != nil {
+				return err
+			}
 			return d.contacts.Update(ctx, directory, person, func(card *contact.Card) error {
 				before = *card
 				card.Contacts = card.Entered(entry)
@@ -93,7 +96,8 @@ func entered(card contact.Card, addresses []contact.Address) []contact.Contact {
 	})
 }
 
-// tellRest says from when on contacts may be used, where that is not now.
+// tellRest says from when on contacts may be used, where that is not now. That time
+// alone lets none be used that awaits its code.
 func tellRest(app *application, contacts []contact.Contact, now time.Time) {
 	var last time.Time
 	for _, c := range contacts {
@@ -101,9 +105,14 @@ func tellRest(app *application, contacts []contact.Contact, now time.Time) {
 			last = c.UsableFrom
 		}
 	}
-	if last.After(now) {
-		fmt.Fprintf(app.out, "What is new is used for resets from %s on.\n", last.UTC().Format("2006-01-02 15:04 UTC"))
+	if !last.After(now) {
+		return
 	}
+	proviso := ""
+	if slices.ContainsFunc(contacts, contact.Contact.Awaits) {
+		proviso = ", if its code came back"
+	}
+	fmt.Fprintf(app.out, "What is new is used for resets from %s on%s.\n", last.UTC().Format("2006-01-02 15:04 UTC"), proviso)
 }
 
 // reason is what the audit says was done.

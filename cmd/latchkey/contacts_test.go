@@ -77,3 +77,16 @@ func TestScriptOnServers(t *testing.T) {
 	}
 	testscript.Run(t, p)
 }
+
+// What is said to be run next names the same person.
+func TestWhomIsNamedAsTyped(t *testing.T) {
+	for want, w := range map[string]whom{
+		"alice":                        {Login: "alice"},
+		"alice --directory=staff":      {Login: "alice", Directory: "staff"},
+		"--id=uuid:1 --directory=main": {ID: "uuid:1", Directory: "main"},
+	} {
+		if got := w.String(); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}

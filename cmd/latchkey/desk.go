@@ -36,7 +36,9 @@ func (a *application) openDesk(ctx context.Context, to access) (_ *desk, err err
 		return nil, err
 	}
 	d := &desk{store: s, contacts: contact.NewStore(s, keys).Noting(loaded.WrittenBack()...), rules: loaded.Contacts, notices: delivery.NewQueue(s, keys, loaded.Delivery)}
-	d.codes = &confirmation.Service{Cards: d.contacts, Codes: verifier.NewIssued(keys), Queue: d.notices}
+	d.codes = &confirmation.Service{Cards: d.contacts, Codes: verifier.NewIssued(keys), Queue: d.notices, Reaches: func(c contact.Contact) bool {
+		return c.Kind != contact.Mobile || loaded.SMS.Reaches(c.Value)
+	}}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, d.close())

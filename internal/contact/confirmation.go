@@ -77,7 +77,7 @@ func (c Card) Entered(e Entry) []Contact {
 		contacts = append(contacts, one)
 	}
 	for _, old := range c.Contacts {
-		if !slices.ContainsFunc(contacts, func(n Contact) bool { return n.Kind == old.Kind }) {
+		if !slices.ContainsFunc(e.Addresses, func(a Address) bool { return a.Kind == old.Kind }) {
 			contacts = append(contacts, old)
 		}
 	}

@@ -36,6 +36,12 @@ func TestEntered(t *testing.T) {
 	if diff := cmp.Diff(want, card.Entered(e)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
+	// All of another kind stay.
+	number := Contact{Kind: Mobile, Value: "+491707654321", Source: Staff, AddedAt: now, UsableFrom: later, Unverified: true}
+	e.Addresses = []Address{{Kind: Mobile, Value: number.Value}}
+	if diff := cmp.Diff(append([]Contact{number}, card.Contacts[:4]...), card.Entered(e)); diff != "" {
+		t.Errorf("of another kind (-want +got):\n%s", diff)
+	}
 	e.Addresses, e.AtOnce = []Address{{Kind: Email, Value: "open@x.example"}}, true
 	if diff := cmp.Diff([]Contact{email("open@x.example", Staff, now), mobile}, card.Entered(e)); diff != "" {
 		t.Errorf("at once (-want +got):\n%s", diff)
@@ -53,16 +59,16 @@ func TestAlteredByWhatWasEntered(t *testing.T) {
 	with := func(all ...Contact) Card { return Card{Directory: "staff", Person: "p", Contacts: all} }
 	for name, test := range map[string]struct {
 		before, after Card
-		told          bool
+		told          []Contact
 	}{
-		"entered":             {with(old), with(old, entered), true},
-		"confirmed":           {with(old, entered), with(old, confirmed), false},
-		"nobody had one":      {with(entered), with(old), false},
-		"read and unverified": {with(old), with(old, unverified), false},
-		"one that rested":     {with(confirmed), with(old), false},
+		"entered":             {with(old), with(old, entered), []Contact{old}},
+		"confirmed":           {with(old, entered), with(old, confirmed), nil},
+		"nobody had one":      {with(entered), with(old), nil},
+		"read and unverified": {with(old), with(old, unverified), nil},
+		"one that rested":     {with(confirmed), with(old), []Contact{confirmed}},
 	} {
-		a := Altered("staff", test.before, test.after, now)
-		if (a != nil) != test.told || a != nil && !cmp.Equal(a.Before, []Contact{old}) {
+		a := Altered("staff", test.before, test.after)
+		if (a != nil) != (test.told != nil) || a != nil && !cmp.Equal(a.Before, test.told) {
 			t.Errorf("%s: %+v", name, a)
 		}
 	}

@@ -162,7 +162,7 @@ func (f *Followed) change(t task, change func(int, *Card) bool, bad *unreadable)
 	}
 	if change(t.i, &card) {
 		c.Write, c.Old = true, t.sealed
-		if card.Directory = f.directory; len(card.Contacts) > 0 {
+		if card.Directory = f.directory; !card.empty() {
 			var err error
 			if c.New, err = f.cards.sealAt(key, card); err != nil {
 				return c, err

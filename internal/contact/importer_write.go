@@ -194,7 +194,7 @@ func (w *rowWriter) write(ctx context.Context, some []*imported) error {
 			before := *c
 			before.Person = persons[i]
 			c.Contacts = c.Replaced(Imported, all[i].values, now)
-			changed[i], altered[i] = !slices.Equal(before.Contacts, c.Contacts), Altered(directory, before, *c, now)
+			changed[i], altered[i] = !slices.Equal(before.Contacts, c.Contacts), Altered(directory, before, *c)
 			return changed[i]
 		})
 		if err != nil {

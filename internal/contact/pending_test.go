@@ -168,3 +168,33 @@ func TestPendingIsFenced(t *testing.T) {
 		t.Errorf("%+v, %v", card, err)
 	}
 }
+
+// A synchronization that leaves a card without contacts leaves what was written: it
+// would read it as the directory's own, and with that wake up what waits.
+func TestFollowedKeepsWhatWasWritten(t *testing.T) {
+	s, _ := newStore(t)
+	mine := Written{Attribute: "mobile", Kind: Mobile, Value: "+491701234567", State: Placed}
+	err := s.Update(t.Context(), "staff", "p1", func(c *Card) error {
+		c.Contacts, c.Written = []Contact{{Kind: Email, Value: "a@home.example", Source: Synced}}, []Written{mine}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := s.Followed("staff", 1)
+	if err := f.Claim(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Update(t.Context(), 1, []string{"p1"}, func(_ int, c *Card) bool { c.Contacts = nil; return true }); err != nil {
+		t.Fatal(err)
+	}
+	err = f.Update(t.Context(), 2, []string{"p1"}, func(_ int, c *Card) bool {
+		if !c.Wrote(Mobile, mine.Value) {
+			t.Errorf("forgotten: %+v", c)
+		}
+		return false
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}

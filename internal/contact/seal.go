@@ -82,11 +82,14 @@ func schemaOf(c Card) int {
 // hand.
 func entered(c Contact) bool { return !c.UsableFrom.IsZero() || c.Confirmation.ID != "" }
 
+// empty reports whether a card holds nothing.
+func (c Card) empty() bool { return len(c.Contacts) == 0 && len(c.Written) == 0 }
+
 // replacement is what a changed card becomes in Redis; nothing for one that holds
 // nothing.
 func (s *Store) replacement(directory, person string, c Card) (key string, sealed []byte, err error) {
 	c.Directory, c.Person = directory, person
-	if len(c.Contacts) == 0 && len(c.Written) == 0 {
+	if c.empty() {
 		return s.key(directory, person), nil, nil
 	}
 	return s.seal(c)

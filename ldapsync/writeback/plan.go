@@ -41,10 +41,11 @@ func (p plan) wanted(c contact.Contact) bool {
 }
 
 // held returns the contact that keeps a value of ours in the directory: anybody's
-// but what was read there.
-func held(card contact.Card, w contact.Written) (contact.Contact, bool) {
+// but what was read there. One that waits keeps none, and lets none be forgotten:
+// what was written for the contact before it would count as the directory's own.
+func (p plan) held(card contact.Card, w contact.Written) (contact.Contact, bool) {
 	for _, c := range card.Contacts {
-		if c.Kind == w.Kind && c.Value == w.Value && c.Source != contact.Synced {
+		if c.Kind == w.Kind && c.Value == w.Value && c.Source != contact.Synced && c.Usable(p.now) {
 			return c, true
 		}
 	}
@@ -74,7 +75,7 @@ func (p plan) decide(card contact.Card, values map[string][]string) (written []c
 			continue
 		}
 		there := slices.Contains(values[w.Attribute], w.Value)
-		by, held := held(card, w)
+		by, held := p.held(card, w)
 		age := p.now.Sub(w.At)
 		switch {
 		case w.State == contact.Withdrawn && (held || age > remembered):
@@ -146,7 +147,7 @@ func (p plan) present(w contact.Written, values map[string][]string) bool {
 // all that is written is wanted.
 func (p plan) idle(card contact.Card) bool {
 	for _, w := range card.Written {
-		if _, held := held(card, w); p.mine(w) && (w.State != contact.Placed || !held) {
+		if _, held := p.held(card, w); p.mine(w) && (w.State != contact.Placed || !held) {
 			return false
 		}
 	}
@@ -172,7 +173,7 @@ func (p plan) again(card contact.Card) time.Duration {
 	}
 	for _, w := range card.Written {
 		age := p.now.Sub(w.At)
-		switch _, held := held(card, w); {
+		switch _, held := p.held(card, w); {
 		case !p.mine(w):
 		case w.State == contact.Intended && !held && age < doubtful:
 			sooner(lookAfter)

@@ -2,6 +2,7 @@ package writeback
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -105,6 +106,47 @@ func TestDecideWaitsForWhatRests(t *testing.T) {
 	card.Contacts[0].Unverified, p.now = true, noon
 	if _, steps, _ = p.decide(card, nil); len(steps) != 0 || !p.idle(card) || p.again(card) != 0 {
 		t.Errorf("while nobody confirmed it: %+v, idle %v, again in %s", steps, p.idle(card), p.again(card))
+	}
+}
+
+// A contact that was taken away and entered again waits, whatever was written for
+// the one before: that is not written again and stays known as ours, for a
+// synchronization may still tell of it.
+func TestDecideKeepsNothingForWhatWaits(t *testing.T) {
+	const n = "+493012345678"
+	rests := contact.Contact{Kind: contact.Mobile, Value: n, Source: contact.Registered, AddedAt: noon, UsableFrom: noon.Add(time.Hour)}
+	awaits := rests
+	awaits.Unverified, awaits.UsableFrom = true, noon
+	p := plan{config: Config{Mobile: "mobile", Sources: Defaults().Sources}, now: noon}
+	for name, test := range map[string]struct {
+		state contact.WrittenState
+		there bool
+		steps int
+		after contact.WrittenState
+	}{
+		"in the directory":        {contact.Placed, true, 1, contact.Placed}, // until it is taken away
+		"taken away by others":    {contact.Placed, false, 0, contact.Intended},
+		"taken away by us":        {contact.Withdrawn, false, 0, contact.Withdrawn},
+		"taken away, read before": {contact.Withdrawn, true, 0, contact.Withdrawn},
+		"not written yet":         {contact.Intended, false, 0, contact.Intended},
+	} {
+		for _, c := range []contact.Contact{rests, awaits} {
+			card := contact.Card{
+				Contacts: []contact.Contact{c},
+				Written:  []contact.Written{{Attribute: "mobile", Kind: contact.Mobile, Value: n, State: test.state, At: noon.Add(-time.Minute)}},
+			}
+			values := map[string][]string{}
+			if test.there {
+				values["mobile"] = []string{n}
+			}
+			written, steps, _ := p.decide(card, values)
+			if len(steps) != test.steps || slices.ContainsFunc(steps, func(s step) bool { return !s.remove }) {
+				t.Errorf("%s: steps %+v", name, steps)
+			}
+			if len(written) != 1 || written[0].State != test.after {
+				t.Errorf("%s: known after %+v, want %s", name, written, test.after)
+			}
+		}
 	}
 }
 

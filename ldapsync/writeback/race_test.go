@@ -109,6 +109,35 @@ func TestWriteBackDoesNotComeBack(t *testing.T) {
 	halt()
 }
 
+// A contact that was taken away and is entered again waits, and is not woken up by
+// what a synchronization still reads of the one before (SECURITY: S48).
+func TestWriteBackWakesNobodyUp(t *testing.T) {
+	t.Parallel()
+	g, _ := onOpenLDAP(t)
+	s := newSite(t, g)
+	const n, marker = "+491701234567", "+491705555599"
+	alice := s.id(t, "alice")
+	s.run(t)
+	s.synced(t)
+	s.set(t, alice, contact.Registered, n)
+	s.want(t, "set", "alice", s.mobile, n)
+	s.set(t, alice, contact.Registered)
+	s.want(t, "taken away", "alice", s.mobile)
+	s.quiet(t)
+	again := contact.Entry{Addresses: []contact.Address{{Kind: contact.Mobile, Value: n}}, Source: contact.Registered, At: time.Now(), Rest: time.Hour}
+	if err := s.cards.Update(t.Context(), "staff", alice, func(c *contact.Card) error { c.Contacts = c.Entered(again); return nil }); err != nil {
+		t.Fatal(err)
+	}
+	s.quiet(t)
+	s.want(t, "while it waits", "alice", s.mobile)
+	// Somebody read the entry before, and writes now.
+	s.others(t, "alice", "add", s.mobile, n, marker)
+	await(t, "it is read", func() bool { return slices.Contains(s.found(t, alice), "sync "+marker) })
+	if got := s.found(t, alice); !slices.Equal(got, []string{"registered " + n, "sync " + marker}) {
+		t.Errorf("what waits counts as the directory's: %q", got)
+	}
+}
+
 func syncedOnce(s *site) ldapsync.Config {
 	c := ldapsync.Defaults()
 	c.Directory, c.Email, c.Mobile, c.MaxRemovalsPercent = "staff", []string{s.email}, []string{s.mobile}, 100

@@ -58,6 +58,9 @@ type Service struct {
 	Cards *contact.Store
 	Codes *verifier.Issued
 	Queue *delivery.Queue
+	// Reaches reports whether messages get to a contact at all; nil where only
+	// what was issued is sent.
+	Reaches func(contact.Contact) bool
 }
 
 // Person is whom contacts belong to.
@@ -73,31 +76,36 @@ func (p Person) subject() string { return "contact of " + p.Directory + " " + p.
 
 // Send issues a code for each contact of a person that awaits one and has none yet,
 // and queues it. With again, those that have one get another in its place. It
-// returns how many codes these are.
-func (s *Service) Send(ctx context.Context, p Person, again bool) (int, error) {
+// returns how many codes these are, and how many contacts get none because no
+// message gets to them.
+func (s *Service) Send(ctx context.Context, p Person, again bool) (sent, unreached int, err error) {
 	now, err := s.Queue.Now(ctx)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	var jobs []delivery.Job
 	err = s.Cards.Update(ctx, p.Directory, p.ID, func(card *contact.Card) error {
-		jobs = nil
+		jobs, unreached = nil, 0
 		for i := range card.Contacts {
-			if one := &card.Contacts[i]; one.Awaits() && (again || one.Confirmation.ID == "") {
+			switch one := &card.Contacts[i]; {
+			case !one.Awaits() || !again && one.Confirmation.ID != "":
+			case !s.Reaches(*one):
+				unreached++
+			default:
 				jobs = append(jobs, s.issue(p, one, now))
 			}
 		}
 		return nil
 	})
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	for _, job := range jobs {
 		if err := s.Queue.Add(ctx, job); err != nil {
-			return 0, fmt.Errorf("queue the code: %w", err)
+			return 0, 0, fmt.Errorf("queue the code: %w", err)
 		}
 	}
-	return len(jobs), nil
+	return len(jobs), unreached, nil
 }
 
 // issue puts a new code in the place of the one before.
@@ -128,26 +136,9 @@ func (s *Service) Confirm(ctx context.Context, p Person, typed string) (contact.
 		return contact.Contact{}, err
 	}
 	var confirmed *contact.Contact
-	err = s.Cards.Update(ctx, p.Directory, p.ID, func(card *contact.Card) error {
-		confirmed = nil
-		compared := 0
-		for i := range card.Contacts {
-			one := &card.Contacts[i]
-			if !open(*one, now) {
-				continue
-			}
-			compared++
-			one.Confirmation.Guesses++
-			mac, _ := hex.DecodeString(one.Confirmation.MAC) // what does not decode fits no code
-			if s.Codes.Check(p.subject(), one.Confirmation.ID, string(one.Kind), mac, code) {
-				one.Unverified, one.Confirmation = false, contact.Confirmation{}
-				confirmed = one
-			}
-		}
-		if compared == 0 {
-			return ErrNoCode
-		}
-		return nil
+	err = s.Cards.Update(ctx, p.Directory, p.ID, func(card *contact.Card) (err error) {
+		confirmed, err = s.try(p, card.Contacts, code, now)
+		return err
 	})
 	switch {
 	case err != nil:
@@ -156,6 +147,31 @@ func (s *Service) Confirm(ctx context.Context, p Person, typed string) (contact.
 		return contact.Contact{}, ErrWrongCode
 	}
 	return *confirmed, nil
+}
+
+// try confirms the contact whose code was typed. A code that fits none is a guess at
+// each that it was compared with.
+func (s *Service) try(p Person, contacts []contact.Contact, code string, now time.Time) (*contact.Contact, error) {
+	var missed []*contact.Contact
+	for i := range contacts {
+		one := &contacts[i]
+		if !open(*one, now) {
+			continue
+		}
+		mac, _ := hex.DecodeString(one.Confirmation.MAC) // what does not decode fits no code
+		if s.Codes.Check(p.subject(), one.Confirmation.ID, string(one.Kind), mac, code) {
+			one.Unverified, one.Confirmation = false, contact.Confirmation{}
+			return one, nil
+		}
+		missed = append(missed, one)
+	}
+	if len(missed) == 0 {
+		return nil, ErrNoCode
+	}
+	for _, one := range missed {
+		one.Confirmation.Guesses++
+	}
+	return nil, nil
 }
 
 // open reports whether a code can be typed for a contact.

@@ -41,6 +41,7 @@ func newWorld(t *testing.T) *world {
 	keys := keyring.Generate()
 	return &world{t, &Service{
 		Cards: contact.NewStore(s, keys), Codes: verifier.NewIssued(keys), Queue: delivery.NewQueue(s, keys, delivery.Defaults()),
+		Reaches: func(c contact.Contact) bool { return !strings.HasPrefix(c.Value, "+1") },
 	}}
 }
 
@@ -69,7 +70,7 @@ func (w *world) change(f func(*contact.Card)) {
 // send issues codes and returns the messages that they come to, by recipient.
 func (w *world) send(again bool, want int) map[string]delivery.Message {
 	w.Helper()
-	if n, err := w.Send(w.Context(), alice, again); err != nil || n != want {
+	if n, _, err := w.Send(w.Context(), alice, again); err != nil || n != want {
 		w.Fatalf("%d codes, %v, want %d", n, err, want)
 	}
 	return w.sent()
@@ -141,6 +142,34 @@ func TestEachContactHasItsCode(t *testing.T) {
 	}
 }
 
+// What is right for one contact is no wrong guess for the others, however many.
+func TestManyContactsAreConfirmed(t *testing.T) {
+	w := newWorld(t)
+	var addresses []string
+	for i := range Guesses + 2 {
+		addresses = append(addresses, fmt.Sprintf("a%d@x.example", i))
+	}
+	w.enter(addresses...)
+	sent := w.send(false, len(addresses))
+	for _, address := range addresses {
+		if c := w.confirms(sent[address].Code, nil); c.Value != address {
+			t.Errorf("%s confirmed %q", address, c.Value)
+		}
+	}
+}
+
+// What no message gets to is sent no code, and that is told.
+func TestNoCodeForWhatIsNotReached(t *testing.T) {
+	w := newWorld(t)
+	w.enter("a@x.example", "+12125550123")
+	if sent, unreached, err := w.Send(t.Context(), alice, false); sent != 1 || unreached != 1 || err != nil {
+		t.Errorf("%d sent, %d not reached, %v", sent, unreached, err)
+	}
+	if got := w.sent(); len(got) != 1 || got["a@x.example"].Code == "" {
+		t.Errorf("sent: %+v", got)
+	}
+}
+
 // A code dies of its age and of wrong ones, and does not go to who is gone.
 func TestCodesEnd(t *testing.T) {
 	w := newWorld(t)
@@ -158,7 +187,7 @@ func TestCodesEnd(t *testing.T) {
 	w.confirms("0000-0000", ErrWrongCode)
 	w.confirms(code, ErrNoCode)
 
-	if n, err := w.Send(t.Context(), alice, true); n != 1 || err != nil {
+	if n, _, err := w.Send(t.Context(), alice, true); n != 1 || err != nil {
 		t.Fatal(n, err)
 	}
 	w.enter("b@x.example")

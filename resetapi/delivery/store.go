@@ -80,6 +80,15 @@ func (q *Queue) Len(ctx context.Context) (int, error) {
 	return counts.Queued + counts.Delayed, err
 }
 
+// Room fails with [ErrFull] where no job can be added now.
+func (q *Queue) Room(ctx context.Context) error {
+	n, err := q.Len(ctx)
+	if err == nil && n >= q.config.MaxQueue {
+		return ErrFull
+	}
+	return err
+}
+
 // Counts is how many jobs there are of each sort.
 type Counts struct {
 	// Queued wait for a worker or are being sent.

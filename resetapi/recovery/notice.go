@@ -43,8 +43,8 @@ func (s *Service) notice(before stored, r Record) job {
 	return job{stream: delivery.StreamKey(), id: id, sealed: sealed}
 }
 
-// noticed lists everyone who is told of what was done: all contacts of the
-// person and the primary mail address (NIST SP 800-63B-4 §4.6). No budget can
+// noticed lists everyone who is told of what was done: all verified contacts of
+// the person, those that rest among them, and the primary mail address (NIST SP 800-63B-4 §4.6). No budget can
 // keep a notice back.
 func (s *Service) noticed(ctx context.Context, j delivery.Job) ([]delivery.Message, error) {
 	if j.Kind == delivery.KindContacts {
@@ -58,7 +58,7 @@ func (s *Service) noticed(ctx context.Context, j delivery.Job) ([]delivery.Messa
 	if err != nil {
 		return nil, err
 	}
-	return s.everyone(j, card.Usable(j.At), holder, delivery.Message{Reference: j.Recovery[:8], Link: s.notMe(j)}), nil
+	return s.everyone(j, card.Verified(), holder, delivery.Message{Reference: j.Recovery[:8], Link: s.notMe(j)}), nil
 }
 
 // altered lists those who are told that the contacts of a person were changed: the

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"latchkey/internal/audit"
+	"latchkey/internal/contact"
 	"latchkey/internal/directory"
 	"latchkey/internal/ratelimit"
 	"latchkey/resetapi/delivery"
@@ -44,6 +45,13 @@ func TestNobodyIsToldOfWhatWasNotDone(t *testing.T) {
 	h := newHarness(t, nil)
 	p := h.add("alice")
 	p.Mail = "alice@corp.example"
+	card := h.cards[p.ID.String()]
+	card.Contacts = append(
+		card.Contacts,
+		contact.Contact{Kind: contact.Email, Value: "rests@home.example", UsableFrom: h.clockNow().Add(time.Hour)},
+		contact.Contact{Kind: contact.Email, Value: "awaits@home.example", Source: contact.Staff, Unverified: true},
+	)
+	h.cards[p.ID.String()] = card
 	ticket := h.prove(t, h.begin(t, "alice"), EmailCode)
 	before := h.queued(t)
 	for _, failure := range []error{&directory.RefusedError{Reasons: []directory.Reason{directory.TooShort}}, directory.ErrUnavailable} {
@@ -75,7 +83,7 @@ func TestNobodyIsToldOfWhatWasNotDone(t *testing.T) {
 			t.Errorf("message %+v", m)
 		}
 	}
-	want := []string{"email alice@home.example", "sms +4915112345678", "email alice@corp.example"}
+	want := []string{"email alice@home.example", "sms +4915112345678", "email rests@home.example", "email alice@corp.example"}
 	if !slices.Equal(to, want) {
 		t.Errorf("told %v, want %v", to, want)
 	}
