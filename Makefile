@@ -21,7 +21,7 @@ test: servers check ## install what the tests need, check, run all tests on the 
 
 .PHONY: soak
 soak: servers ## run the long versions of the tests; SOAKED=REGEXP picks tests
-	SOAK=1 REQUIRE_INTEGRATION=1 $(GO) test -race -count=1 -timeout 3h -run '$(SOAKED)' ./internal/blackbox ./ldapsync
+	SOAK=1 REQUIRE_INTEGRATION=1 $(GO) test -race -count=1 -parallel 4 -timeout 3h -run '$(SOAKED)' ./internal/blackbox ./ldapsync
 
 .PHONY: check
 check: ## format, vet and staticcheck; needs no server

@@ -92,12 +92,12 @@ func (m mapping) normal(e directory.Entry, kind contact.Kind, text string) (stri
 
 // fitting are the values that a card takes. Where what people or staff entered
 // has precedence, and always before what is unverified, a kind that the card has
-// from others, and may use already, takes none. What Latchkey wrote into the
+// from others, and that is verified, takes none. What Latchkey wrote into the
 // directory is none of the directory's.
-func (m mapping) fitting(c contact.Card, values []contact.Address, now time.Time) []contact.Address {
+func (m mapping) fitting(c contact.Card, values []contact.Address) []contact.Address {
 	var fit []contact.Address
 	for _, v := range c.Foreign(values) {
-		if (v.Unverified || m.config.Precedence == PrecedenceOthers) && hasOther(c, v.Kind, now) {
+		if (v.Unverified || m.config.Precedence == PrecedenceOthers) && hasOther(c, v.Kind) {
 			continue
 		}
 		fit = append(fit, v)
@@ -105,17 +105,18 @@ func (m mapping) fitting(c contact.Card, values []contact.Address, now time.Time
 	return fit
 }
 
-// hasOther reports whether a card has a contact of a kind from elsewhere, and may
-// use it.
-func hasOther(c contact.Card, kind contact.Kind, now time.Time) bool {
+// hasOther reports whether a card has a contact of a kind from elsewhere that
+// somebody has shown to be the person's. It may rest: what the desk replaced, such as
+// the number of a stolen telephone, is not used meanwhile.
+func hasOther(c contact.Card, kind contact.Kind) bool {
 	return slices.ContainsFunc(c.Contacts, func(one contact.Contact) bool {
-		return one.Kind == kind && one.Source != contact.Synced && one.Usable(now)
+		return one.Kind == kind && one.Source != contact.Synced && !one.Unverified
 	})
 }
 
 // replaced are the contacts of a card once these values are taken.
 func (m mapping) replaced(c contact.Card, values []contact.Address, now time.Time) []contact.Contact {
-	return c.Replaced(contact.Synced, m.fitting(c, values, now), now)
+	return c.Replaced(contact.Synced, m.fitting(c, values), now)
 }
 
 // judge tells what a card asks for, without changing it.

@@ -219,6 +219,7 @@ password_file = "redis"
 file = "keys"
 [delivery]
 claim_after = "1s"
+max_queue = 100000
 [mail]
 host = "%s"
 port = %s

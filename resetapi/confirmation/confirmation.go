@@ -83,6 +83,9 @@ func (s *Service) Send(ctx context.Context, p Person, again bool) (sent, unreach
 	if err != nil {
 		return 0, 0, err
 	}
+	if err := s.Queue.Room(ctx); err != nil { // the code of before goes on
+		return 0, 0, err
+	}
 	var jobs []delivery.Job
 	err = s.Cards.Update(ctx, p.Directory, p.ID, func(card *contact.Card) error {
 		jobs, unreached = nil, 0

@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -130,6 +131,7 @@ func (a *attempt) once(ctx context.Context) error {
 	var failures []error
 	for _, m := range messages {
 		m = m.of(a.job)
+		m.Language = cmp.Or(m.Language, a.Queue.config.Language)
 		m.ID = a.Queue.mark(a.id, m)
 		if slices.Contains(progress.Sent, m.ID) || slices.Contains(progress.Refused, m.ID) {
 			continue

@@ -29,6 +29,8 @@ import (
 	"errors"
 	"time"
 
+	"golang.org/x/text/language"
+
 	"latchkey/internal/setting"
 )
 
@@ -45,13 +47,16 @@ type Config struct {
 	// LongestPause is the longest wait between two attempts at a notice, whose
 	// pauses double from one second; default 10m. A code waits 30s at most.
 	LongestPause setting.Duration `toml:"longest_pause"`
+	// Language is that of messages to people of whom nobody knows which they read,
+	// such as those of the help desk: a BCP 47 tag. Default "en".
+	Language string `toml:"language"`
 }
 
 // Defaults returns the section as it is when nothing is written.
 func Defaults() Config {
 	return Config{
 		MaxQueue: 10000, Workers: 4,
-		ClaimAfter: setting.Duration(30 * time.Second), LongestPause: setting.Duration(10 * time.Minute),
+		ClaimAfter: setting.Duration(30 * time.Second), LongestPause: setting.Duration(10 * time.Minute), Language: "en",
 	}
 }
 
@@ -69,6 +74,9 @@ func (c Config) Faults() []setting.Fault {
 	}
 	if d := c.LongestPause.Std(); d < time.Second || d > time.Hour {
 		faults = append(faults, setting.OutOfRange("longest_pause", c.LongestPause, "1s", "1h"))
+	}
+	if _, err := language.Parse(c.Language); err != nil && c.Language != "" {
+		faults = append(faults, setting.Fault{Key: "language", Problem: "is no language", Allowed: `a tag such as "en" or "de" (BCP 47)`})
 	}
 	return faults
 }

@@ -54,6 +54,29 @@ func TestTemporaryFailuresAreTriedAgain(t *testing.T) {
 	}
 }
 
+// Whose language nobody knows gets the one of the configuration.
+func TestTheLanguageOfAMessage(t *testing.T) {
+	q, _ := newQueue(t)
+	q.config.Language = "de"
+	out := newOutbox()
+	known := job("1")
+	known.Language = "pl"
+	unknown := job("2")
+	unknown.Challenge = "d"
+	unknown.Language = ""
+	add(t, q, known)
+	add(t, q, unknown)
+	run(t, &Worker{Queue: q, Recipients: recipients(toAlice), Channels: map[string]Channel{"email": out}})
+	empty(t, q)
+	got := map[string]string{}
+	for _, m := range out.messages() {
+		got[m.Challenge] = m.Language
+	}
+	if len(got) != 2 || got[known.Challenge] != "pl" || got[unknown.Challenge] != "de" {
+		t.Errorf("%v", got)
+	}
+}
+
 func TestTemporaryFailuresEndWithTheCode(t *testing.T) {
 	q, _ := newQueue(t)
 	out := newOutbox()

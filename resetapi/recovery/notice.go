@@ -44,8 +44,8 @@ func (s *Service) notice(before stored, r Record) job {
 }
 
 // noticed lists everyone who is told of what was done: all verified contacts of
-// the person, those that rest among them, and the primary mail address (NIST SP 800-63B-4 §4.6). No budget can
-// keep a notice back.
+// the person, those that rest among them, and the primary mail address (NIST SP
+// 800-63B-4 §4.6). No budget can keep a notice back.
 func (s *Service) noticed(ctx context.Context, j delivery.Job) ([]delivery.Message, error) {
 	if j.Kind == delivery.KindContacts {
 		return s.altered(ctx, j)
