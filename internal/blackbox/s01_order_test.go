@@ -39,7 +39,8 @@ func TestS01_OnlyTheFullPathWrites(t *testing.T) {
 	if soaking() {
 		api, pages = ordersOf("EESSWXP"), ordersOf("eesswp")
 	}
-	s, gateway := withSMS(t, options{limits: roomy(), policy: "methods = [\"email\", \"sms\"]\n", recovery: "guesses_per_day = 50\nguesses_in_a_row = 100\n"})
+	const manySMS = "[limits.sms_per_country]\nrates = [\"100000/1m\"]\n[limits.sms]\nrates = [\"100000/1m\"]\n"
+	s, gateway := withSMS(t, options{limits: roomy() + manySMS, policy: "methods = [\"email\", \"sms\"]\n", recovery: "guesses_per_day = 50\nguesses_in_a_row = 100\n"})
 	stamp := s.passwordStamp("bob")
 	for i, order := range api { // the second of a letter is the resend
 		if i%guessesAtOnce == 0 {
