@@ -22,6 +22,7 @@ import (
 	"latchkey/internal/keyring"
 	"latchkey/internal/setting"
 	"latchkey/internal/store"
+	"latchkey/internal/store/storetest"
 	"latchkey/internal/testenv"
 	"latchkey/ldapsync"
 )
@@ -235,13 +236,8 @@ func newFollowed(t testing.TB, g *ground, source string) *followed {
 	if testing.Verbose() {
 		f.log = slog.New(slog.NewTextHandler(t.Output(), nil))
 	}
-	c := store.Defaults()
-	c.Addresses, c.Username, c.Password = []string{f.redis.Addr}, f.redis.Username, setting.NewSecret(f.redis.Password)
+	f.store = storetest.Open(t, f.redis)
 	var err error
-	if f.store, err = store.Open(c); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = f.store.Close() })
 	f.keys = keyring.Generate()
 	f.cards, f.ledger = contact.NewStore(f.store, f.keys), ldapsync.NewLedger(f.store, f.keys)
 	if f.people, err = directory.Open(g.config, f.log); err != nil {

@@ -17,6 +17,7 @@ import (
 	"latchkey/internal/keyring"
 	"latchkey/internal/setting"
 	"latchkey/internal/store"
+	"latchkey/internal/store/storetest"
 	"latchkey/internal/testenv"
 	"latchkey/ldapsync"
 )
@@ -55,13 +56,7 @@ type site struct {
 func newSite(t testing.TB, ldif string) *site {
 	t.Helper()
 	s := &site{slapd: testenv.NewSlapd(t, testenv.SlapdOptions{LDIF: ldif}), redis: testenv.NewRedis(t, testenv.RedisOptions{})}
-	c := store.Defaults()
-	c.Addresses, c.Username, c.Password = []string{s.redis.Addr}, s.redis.Username, setting.NewSecret(s.redis.Password)
-	opened, err := store.Open(c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = opened.Close() })
+	opened := storetest.Open(t, s.redis)
 	s.store, s.keys = opened, keyring.Generate()
 	s.cards = contact.NewStore(opened, s.keys)
 	s.people = openDirectory(t, configFor(s.slapd))

@@ -5,8 +5,8 @@ import (
 	"testing"
 
 	"latchkey/internal/keyring"
-	"latchkey/internal/setting"
 	"latchkey/internal/store"
+	"latchkey/internal/store/storetest"
 	"latchkey/internal/testenv"
 	"latchkey/ldapsync"
 )
@@ -14,13 +14,7 @@ import (
 // Only whole passes are remembered, each under its directory.
 func TestHistory(t *testing.T) {
 	server := testenv.NewRedis(t, testenv.RedisOptions{})
-	c := store.Defaults()
-	c.Addresses, c.Username, c.Password = []string{server.Addr}, server.Username, setting.NewSecret(server.Password)
-	opened, err := store.Open(c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = opened.Close() })
+	opened := storetest.Open(t, server)
 	h, ctx := ldapsync.NewHistory(opened, keyring.Generate()), t.Context()
 	for _, r := range []ldapsync.Report{{Directory: "staff", People: 3}, {Directory: "staff", People: 4, Complete: true, DryRun: true}} {
 		if err := h.Note(ctx, r); err != nil {

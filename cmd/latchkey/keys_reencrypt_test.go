@@ -13,8 +13,7 @@ import (
 
 	"latchkey/internal/contact"
 	"latchkey/internal/keyring"
-	"latchkey/internal/setting"
-	"latchkey/internal/store"
+	"latchkey/internal/store/storetest"
 	"latchkey/internal/testenv"
 )
 
@@ -44,13 +43,7 @@ func TestReencryptCanBeInterrupted(t *testing.T) {
 	}
 	run("keys", "init")
 	run("store", "init")
-	c := store.Defaults()
-	c.Addresses, c.Username, c.Password = []string{redis.Addr}, redis.Username, setting.NewSecret(redis.Password)
-	s, err := store.Open(c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = s.Close() })
+	s := storetest.Open(t, redis)
 	keys, err := keyring.Load(filepath.Join(dir, "keyring"))
 	if err != nil {
 		t.Fatal(err)

@@ -14,29 +14,17 @@ import (
 
 	"latchkey/internal/audit"
 	"latchkey/internal/keyring"
-	"latchkey/internal/setting"
 	"latchkey/internal/store"
+	"latchkey/internal/store/storetest"
 	"latchkey/internal/testenv"
 )
-
-func connect(t *testing.T, r *testenv.Redis) *store.Store {
-	t.Helper()
-	c := store.Defaults()
-	c.Addresses, c.Username, c.Password = []string{r.Addr}, r.Username, setting.NewSecret(r.Password)
-	s, err := store.Open(c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { s.Close() })
-	return s
-}
 
 // TestSearchOverInstances: one searches and finds what the other wrote.
 func TestSearchOverInstances(t *testing.T) {
 	testenv.Need(t, "redis-server")
 	r, keys := testenv.NewRedis(t, testenv.RedisOptions{}), keyring.Generate()
 	dirs := map[string]string{"one": t.TempDir(), "two": t.TempDir()}
-	s := connect(t, r)
+	s := storetest.Open(t, r)
 	var tail *audit.Tail
 	for _, name := range []string{"one", "two"} {
 		c := settings(dirs[name])
@@ -122,7 +110,7 @@ func TestRedisHoldsNothingUp(t *testing.T) {
 	testenv.Need(t, "redis-server")
 	r, keys, dir := testenv.NewRedis(t, testenv.RedisOptions{}), keyring.Generate(), t.TempDir()
 	c := settings(dir)
-	l, err := audit.Open(c, keys, audit.NewTail(connect(t, r), keys, c), slog.New(slog.DiscardHandler))
+	l, err := audit.Open(c, keys, audit.NewTail(storetest.Open(t, r), keys, c), slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -150,7 +138,7 @@ func TestTheTailIsBounded(t *testing.T) {
 	r, keys, dir := testenv.NewRedis(t, testenv.RedisOptions{}), keyring.Generate(), t.TempDir()
 	c := settings(dir)
 	c.MaxTail = 100
-	tail := audit.NewTail(connect(t, r), keys, c)
+	tail := audit.NewTail(storetest.Open(t, r), keys, c)
 	l, err := audit.Open(c, keys, tail, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)

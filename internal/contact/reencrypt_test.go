@@ -9,8 +9,8 @@ import (
 
 	"latchkey/internal/contact"
 	"latchkey/internal/keyring"
-	"latchkey/internal/setting"
 	"latchkey/internal/store"
+	"latchkey/internal/store/storetest"
 	"latchkey/internal/testenv"
 )
 
@@ -18,13 +18,7 @@ import (
 func rotated(t *testing.T, n int) (*contact.Store, *store.Store, *keyring.Ring) {
 	t.Helper()
 	r := testenv.NewRedis(t, testenv.RedisOptions{})
-	c := store.Defaults()
-	c.Addresses, c.Username, c.Password = []string{r.Addr}, r.Username, setting.NewSecret(r.Password)
-	s, err := store.Open(c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { s.Close() })
+	s := storetest.Open(t, r)
 	path := filepath.Join(t.TempDir(), "keys")
 	keys, err := keyring.Create(path)
 	if err != nil {

@@ -11,21 +11,15 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"latchkey/internal/keyring"
-	"latchkey/internal/setting"
 	"latchkey/internal/store"
+	"latchkey/internal/store/storetest"
 	"latchkey/internal/testenv"
 )
 
 func newStore(t *testing.T) (*Store, *testenv.Redis) {
 	t.Helper()
 	server := testenv.NewRedis(t, testenv.RedisOptions{})
-	c := store.Defaults()
-	c.Addresses, c.Username, c.Password = []string{server.Addr}, server.Username, setting.NewSecret(server.Password)
-	s, err := store.Open(c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = s.Close() })
+	s := storetest.Open(t, server)
 	return NewStore(s, keyring.Generate()), server
 }
 

@@ -21,6 +21,7 @@ import (
 	"latchkey/internal/keyring"
 	"latchkey/internal/setting"
 	"latchkey/internal/store"
+	"latchkey/internal/store/storetest"
 	"latchkey/internal/testenv"
 	"latchkey/ldapsync/writeback"
 )
@@ -176,13 +177,8 @@ func (l *logs) Write(b []byte) (int, error) {
 func newSite(t testing.TB, g *ground) *site {
 	t.Helper()
 	s := &site{ground: g, redis: testenv.NewRedis(t, testenv.RedisOptions{}), keys: keyring.Generate(), journal: &journal{}, logs: &logs{}}
-	c := store.Defaults()
-	c.Addresses, c.Username, c.Password = []string{s.redis.Addr}, s.redis.Username, setting.NewSecret(s.redis.Password)
+	s.store = storetest.Open(t, s.redis)
 	var err error
-	if s.store, err = store.Open(c); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = s.store.Close() })
 	s.use(s.keys)
 	if s.people, err = directory.Open(g.config, s.logger()); err != nil {
 		t.Fatal(err)

@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"latchkey/internal/keyring"
-	"latchkey/internal/setting"
 	"latchkey/internal/store"
+	"latchkey/internal/store/storetest"
 	"latchkey/internal/testenv"
 )
 
@@ -16,13 +16,7 @@ func open(t *testing.T) (*Blocks, *testenv.Redis) {
 	t.Helper()
 	testenv.Need(t, "redis-server")
 	r := testenv.NewRedis(t, testenv.RedisOptions{})
-	c := store.Defaults()
-	c.Addresses, c.Username, c.Password = []string{r.Addr}, r.Username, setting.NewSecret(r.Password)
-	s, err := store.Open(c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { s.Close() })
+	s := storetest.Open(t, r)
 	return New(s, keyring.Generate()), r
 }
 

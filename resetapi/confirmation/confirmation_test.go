@@ -13,8 +13,7 @@ import (
 
 	"latchkey/internal/contact"
 	"latchkey/internal/keyring"
-	"latchkey/internal/setting"
-	"latchkey/internal/store"
+	"latchkey/internal/store/storetest"
 	"latchkey/internal/testenv"
 	"latchkey/resetapi/delivery"
 	"latchkey/resetapi/verifier"
@@ -31,13 +30,7 @@ type world struct {
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	server := testenv.NewRedis(t, testenv.RedisOptions{})
-	c := store.Defaults()
-	c.Addresses, c.Username, c.Password = []string{server.Addr}, server.Username, setting.NewSecret(server.Password)
-	s, err := store.Open(c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { s.Close() })
+	s := storetest.Open(t, server)
 	keys := keyring.Generate()
 	return &world{t, &Service{
 		Cards: contact.NewStore(s, keys), Codes: verifier.NewIssued(keys), Queue: delivery.NewQueue(s, keys, delivery.Defaults()),

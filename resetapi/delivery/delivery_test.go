@@ -16,6 +16,7 @@ import (
 	"latchkey/internal/keyring"
 	"latchkey/internal/setting"
 	"latchkey/internal/store"
+	"latchkey/internal/store/storetest"
 	"latchkey/internal/testenv"
 )
 
@@ -24,13 +25,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func newQueue(t *testing.T) (*Queue, *testenv.Redis) {
 	t.Helper()
 	server := testenv.NewRedis(t, testenv.RedisOptions{})
-	c := store.Defaults()
-	c.Addresses, c.Username, c.Password = []string{server.Addr}, server.Username, setting.NewSecret(server.Password)
-	s, err := store.Open(c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = s.Close() })
+	s := storetest.Open(t, server)
 	config := Defaults()
 	config.ClaimAfter = setting.Duration(200 * time.Millisecond)
 	return NewQueue(s, keyring.Generate(), config), server

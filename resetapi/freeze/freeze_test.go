@@ -12,22 +12,10 @@ import (
 	"testing"
 	"time"
 
-	"latchkey/internal/setting"
 	"latchkey/internal/store"
+	"latchkey/internal/store/storetest"
 	"latchkey/internal/testenv"
 )
-
-func open(t *testing.T, r *testenv.Redis) *store.Store {
-	t.Helper()
-	c := store.Defaults()
-	c.Addresses, c.Username, c.Password = []string{r.Addr}, r.Username, setting.NewSecret(r.Password)
-	s, err := store.Open(c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { s.Close() })
-	return s
-}
 
 func want(t *testing.T, s *Switch, frozen bool, reason string) {
 	t.Helper()
@@ -49,8 +37,8 @@ func (s *Switch) forget() {
 func TestFreezeIsSeenElsewhere(t *testing.T) {
 	r := testenv.NewRedis(t, testenv.RedisOptions{})
 	var log bytes.Buffer
-	here := New(open(t, r), "", slog.New(slog.DiscardHandler))
-	there := New(open(t, r), "", slog.New(slog.NewTextHandler(&log, nil)))
+	here := New(storetest.Open(t, r), "", slog.New(slog.DiscardHandler))
+	there := New(storetest.Open(t, r), "", slog.New(slog.NewTextHandler(&log, nil)))
 	want(t, there, false, "")
 	if everywhere, err := here.Freeze(t.Context(), Scope{}, "ann", "an attack"); err != nil || !everywhere {
 		t.Fatalf("freeze: %t, %v", everywhere, err)
@@ -72,7 +60,7 @@ func TestFreezeIsSeenElsewhere(t *testing.T) {
 // TestAnswersAreASecondOld at most, and no older.
 func TestAnswersAreASecondOld(t *testing.T) {
 	r := testenv.NewRedis(t, testenv.RedisOptions{})
-	s := New(open(t, r), "", slog.New(slog.DiscardHandler))
+	s := New(storetest.Open(t, r), "", slog.New(slog.DiscardHandler))
 	want(t, s, false, "")
 	if _, err := s.Freeze(t.Context(), Scope{}, "", "x"); err != nil {
 		t.Fatal(err)
@@ -95,7 +83,7 @@ func TestAnswersAreASecondOld(t *testing.T) {
 func TestFileWorksWithoutRedis(t *testing.T) {
 	r := testenv.NewRedis(t, testenv.RedisOptions{})
 	path := filepath.Join(t.TempDir(), "freeze")
-	s := New(open(t, r), path, slog.New(slog.DiscardHandler))
+	s := New(storetest.Open(t, r), path, slog.New(slog.DiscardHandler))
 	want(t, s, false, "")
 	r.Kill()
 	s.forget()
@@ -121,7 +109,7 @@ func TestFileWorksWithoutRedis(t *testing.T) {
 func TestFreezeFallsBackToTheFile(t *testing.T) {
 	r := testenv.NewRedis(t, testenv.RedisOptions{})
 	path := filepath.Join(t.TempDir(), "freeze")
-	s := New(open(t, r), path, slog.New(slog.DiscardHandler))
+	s := New(storetest.Open(t, r), path, slog.New(slog.DiscardHandler))
 	r.Kill()
 	if everywhere, err := s.Freeze(t.Context(), Scope{}, "ann", "no Redis"); err != nil || everywhere {
 		t.Fatalf("freeze: %t, %v", everywhere, err)
@@ -145,7 +133,7 @@ func TestFreezeFallsBackToTheFile(t *testing.T) {
 // TestBrokenRecordFreezes: when in doubt, nothing goes on.
 func TestBrokenRecordFreezes(t *testing.T) {
 	r := testenv.NewRedis(t, testenv.RedisOptions{})
-	s := New(open(t, r), "", slog.New(slog.DiscardHandler))
+	s := New(storetest.Open(t, r), "", slog.New(slog.DiscardHandler))
 	if err := s.store.Set(t.Context(), key(), "{", 0).Err(); err != nil {
 		t.Fatal(err)
 	}
@@ -156,7 +144,7 @@ func TestBrokenRecordFreezes(t *testing.T) {
 // for the others.
 func TestOneWhoLeavesSpoilsNothing(t *testing.T) {
 	r := testenv.NewRedis(t, testenv.RedisOptions{})
-	s := New(open(t, r), "", slog.New(slog.DiscardHandler))
+	s := New(storetest.Open(t, r), "", slog.New(slog.DiscardHandler))
 	gone, leave := context.WithCancel(t.Context())
 	leave()
 	if _, _, err := s.Frozen(gone); err != nil {
@@ -168,7 +156,7 @@ func TestOneWhoLeavesSpoilsNothing(t *testing.T) {
 // each ends by itself.
 func TestS74_PartsAreFrozenByThemselves(t *testing.T) {
 	r := testenv.NewRedis(t, testenv.RedisOptions{})
-	s := New(open(t, r), "", slog.New(slog.DiscardHandler))
+	s := New(storetest.Open(t, r), "", slog.New(slog.DiscardHandler))
 	sms, sales := Scope{Channel: "sms"}, Scope{Under: "ou=Sales,dc=example,dc=test"}
 	for _, what := range []Scope{sms, sales} {
 		if everywhere, err := s.Freeze(t.Context(), what, "ann", "why"); err != nil || !everywhere {

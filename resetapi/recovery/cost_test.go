@@ -13,8 +13,8 @@ import (
 	"testing"
 
 	"latchkey/internal/ratelimit"
-	"latchkey/internal/setting"
 	"latchkey/internal/store"
+	"latchkey/internal/store/storetest"
 	"latchkey/internal/testenv"
 	"latchkey/resetapi/block"
 	"latchkey/resetapi/delivery"
@@ -31,13 +31,7 @@ type watched struct {
 func newWatched(t *testing.T) *watched {
 	t.Helper()
 	server := testenv.NewRedis(t, testenv.RedisOptions{Settings: []string{"user watcher on >watcher ~* &* +@all"}})
-	c := store.Defaults()
-	c.Addresses, c.Username, c.Password = []string{server.Addr}, server.Username, setting.NewSecret(server.Password)
-	real, err := store.Open(c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { real.Close() })
+	real := storetest.Open(t, server)
 	connection, err := net.Dial("tcp", server.Addr)
 	if err != nil {
 		t.Fatal(err)

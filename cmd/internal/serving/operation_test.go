@@ -13,6 +13,7 @@ import (
 	"latchkey/internal/keyring"
 	"latchkey/internal/setting"
 	"latchkey/internal/store"
+	"latchkey/internal/store/storetest"
 	"latchkey/internal/telemetry"
 	"latchkey/internal/testenv"
 	"latchkey/resetapi"
@@ -32,13 +33,7 @@ func TestReadinessOnServers(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(d.Close)
-	c := store.Defaults()
-	c.Addresses, c.Username, c.Password = []string{r.Addr}, r.Username, setting.NewSecret(r.Password)
-	s, err := store.Open(c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { s.Close() })
+	s := storetest.Open(t, r)
 	keys := keyring.Generate()
 	if err := s.Init(t.Context(), keys.Fingerprint()); err != nil {
 		t.Fatal(err)
