@@ -1,0 +1,43 @@
+package contact
+
+import (
+	"context"
+	"errors"
+	"iter"
+
+	"latchkey/internal/store"
+)
+
+// Each calls f with every card once, in no order. A card that does not open
+// does not keep the others back: Each tells of it at the end.
+func (s *Store) Each(ctx context.Context, f func(Card) error) error {
+	var bad unreadable
+	err := s.store.Walk(ctx, store.CardPattern, func(key string, sealed []byte) error {
+		card, err := s.open(key, sealed)
+		if err != nil {
+			bad.add(key, err)
+			return nil
+		}
+		if len(card.Contacts) == 0 {
+			return nil
+		}
+		return f(card)
+	})
+	return errors.Join(err, bad.err())
+}
+
+// All is Each as an iterator; an error ends it.
+func (s *Store) All(ctx context.Context) iter.Seq2[Card, error] {
+	return func(yield func(Card, error) bool) {
+		errStopped := errors.New("stopped")
+		err := s.Each(ctx, func(c Card) error {
+			if !yield(c, nil) {
+				return errStopped
+			}
+			return nil
+		})
+		if err != nil && !errors.Is(err, errStopped) {
+			yield(Card{}, err)
+		}
+	}
+}
