@@ -27,7 +27,7 @@ type limitsShow struct {
 
 // Help is shown by --help.
 func (limitsShow) Help() string {
-	return "It shows wrong codes of this day and in a row, recoveries, and messages to each contact. Limits on addresses and on what was typed as a login belong to nobody and are not shown."
+	return "It shows wrong codes of this day and in a row, recoveries, changes of a known password, and messages to each contact. Limits on addresses and on what was typed as a login belong to nobody and are not shown."
 }
 
 func (limitsShow) lesson() lesson {

@@ -3,6 +3,8 @@ package blackbox
 import (
 	"fmt"
 	"net/http"
+	"regexp"
+	"strings"
 	"testing"
 
 	"latchkey/internal/testenv"
@@ -70,6 +72,14 @@ func TestS42_NamesOfOnePersonShareTheirChanges(t *testing.T) {
 	}
 	if tries, err := s.slapd.Attribute(t.Context(), testenv.PersonDN("alice"), "pwdFailureTime"); err != nil || len(tries) != 2 {
 		t.Errorf("the directory counts %d wrong passwords, want 2: %v", len(tries), err)
+	}
+	// The desk sees it and gives it back.
+	if out := s.run("limits", "show", "alice"); !regexp.MustCompile(`(?m)^changes_per_person +2 of 2 +30m0s +reached$`).MatchString(out) {
+		t.Errorf("used: %s", out)
+	}
+	s.run("limits", "clear", "alice")
+	if out := s.run("limits", "show", "alice"); strings.Contains(out, "changes_per_person") {
+		t.Errorf("cleared, and still used: %s", out)
 	}
 	s.signsIn("alice", testenv.FirstPassword, newPassword)
 }

@@ -23,7 +23,7 @@ type write struct {
 // could otherwise be locked out by tries with each of them. Nobody is told that it
 // is used up, because a stranger would learn which names are one person's.
 func (w *write) purse() ratelimit.Budget {
-	return ratelimit.Budget{Limit: ratelimit.ChangesPerPerson, Of: w.home.Name + "/" + w.person.ID.String()}
+	return recovery.ChangeBudget(w.home.Name, w.person.ID.String())
 }
 
 // proved runs between the proof and the write. The tries are given back: the owner

@@ -126,8 +126,17 @@ type ownBudget struct {
 	shown string
 }
 
+// ChangeBudget is what a person has for changes of a password that they know, under
+// whatever login.
+func ChangeBudget(directory, person string) ratelimit.Budget {
+	return ratelimit.Budget{Limit: ratelimit.ChangesPerPerson, Of: directory + "/" + person}
+}
+
 func budgetsOf(p purse, card contact.Card) []ownBudget {
 	budgets := []ownBudget{{Budget: ratelimit.Budget{Limit: ratelimit.StartsPerPerson, Of: p.String()}}}
+	if p.device == "" {
+		budgets = append(budgets, ownBudget{Budget: ChangeBudget(card.Directory, card.Person)})
+	}
 	for _, c := range card.Contacts {
 		of, shown := p.share(contactName(c)), contact.Mask(c.Kind, c.Value)
 		budgets = append(budgets,
