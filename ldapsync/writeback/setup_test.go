@@ -207,7 +207,9 @@ func (s *site) worker(t testing.TB) *writeback.Worker {
 	t.Cleanup(target.Close)
 	return &writeback.Worker{
 		Directory: "staff", Config: s.Config, Target: target, People: s.people, Cards: s.cards, Store: s.store, Keys: s.keys,
-		Audit: s.journal, Logger: s.logger(), FullEvery: 24 * time.Hour, Lifetime: time.Second,
+		Audit: s.journal, Logger: s.logger(), FullEvery: 24 * time.Hour,
+		// Which nobody on a busy machine loses: what that cuts short is begun again.
+		Lifetime: 20 * time.Second,
 	}
 }
 
