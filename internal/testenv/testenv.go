@@ -194,9 +194,9 @@ func listening(ctx context.Context, addresses ...string) error {
 	return nil
 }
 
-// await calls ready until it succeeds, the child ends or half a minute is over.
+// await calls ready until it succeeds, the child ends or a minute and a half is over.
 func (p *process) await(ctx context.Context, ready func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 90*time.Second)
 	defer cancel()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()

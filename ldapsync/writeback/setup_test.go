@@ -233,7 +233,7 @@ func (s *site) run(t testing.TB) (halt func()) {
 
 func await(t testing.TB, what string, done func() bool) {
 	t.Helper()
-	const patience = 30 * time.Second
+	const patience = time.Minute
 	for end := time.Now().Add(patience); !done(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("waited in vain for: %s", what)
@@ -297,7 +297,7 @@ func (s *site) want(t testing.TB, step, login, attribute string, want ...string)
 	t.Helper()
 	slices.Sort(want)
 	var got []string
-	const patience = 20 * time.Second
+	const patience = time.Minute
 	for end := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
 		if got = s.values(t, login, attribute); slices.Equal(got, want) {
 			return
@@ -338,7 +338,7 @@ func (s *site) wantRefused(t testing.TB, step, person string, want ...string) {
 	t.Helper()
 	slices.Sort(want)
 	var got []string
-	const patience = 20 * time.Second
+	const patience = time.Minute
 	for end := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
 		if got = s.refused(t, person); slices.Equal(got, want) {
 			return
