@@ -29,7 +29,9 @@ func (s *site) follower(keys *keyring.Ring) *ldapsync.Follower {
 	c.FullEvery = setting.Duration(24 * time.Hour)
 	return &ldapsync.Follower{
 		Config: c, Rules: s.Rules, Source: ldapsync.NewStream(s.people, c), Cards: s.cards, Store: s.store, Keys: s.keys,
-		Logger: slog.New(slog.NewTextHandler(os.Stderr, nil)), Lifetime: time.Second,
+		Logger: slog.New(slog.NewTextHandler(os.Stderr, nil)),
+		// Which nobody on a busy machine loses: whoever does begins again.
+		Lifetime: 20 * time.Second,
 	}
 }
 

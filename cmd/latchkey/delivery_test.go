@@ -53,7 +53,7 @@ func failCommand(script *testscript.TestScript, _ bool, args []string) {
 	script.Check(p.run(func(q *delivery.Queue) error {
 		return q.Add(context.Background(), delivery.Job{
 			ID: args[0], Kind: args[1], Recovery: "r-" + args[0], Method: "email", Code: "12345678",
-			ExpiresAt: time.Now().Add(100 * time.Millisecond),
+			ExpiresAt: time.Now().Add(time.Second),
 		})
 	}, func(context.Context, delivery.Message) error { return delivery.ErrUnreachable }))
 }

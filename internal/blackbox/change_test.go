@@ -154,7 +154,7 @@ func (s *stack) neverLocks() {
 // TestS39_ChangesTakeTheSameTime, whether or not a password was compared. Nobody
 // is locked meanwhile, so that one is compared each time.
 func TestS39_ChangesTakeTheSameTime(t *testing.T) {
-	s := start(t, options{limits: roomy()})
+	s := start(t, options{timed: true, limits: roomy()})
 	s.neverLocks()
 	logins := []string{"alice", "bob", "missing", "disabled", "adminlocked"}
 	all := times{}

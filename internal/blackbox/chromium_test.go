@@ -73,7 +73,7 @@ func (s *stack) chromium() *tab {
 	s.t.Helper()
 	allocator, _ := chromedp.NewExecAllocator(context.WithoutCancel(s.t.Context()),
 		chromedp.ExecPath("chromium"), chromedp.UserDataDir(s.t.TempDir()),
-		chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU, chromedp.NoFirstRun,
+		chromedp.WSURLReadTimeout(2*patience), chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU, chromedp.NoFirstRun,
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-background-networking", true),
 		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true),
 		chromedp.Flag("disable-breakpad", true), chromedp.Flag("disable-dev-shm-usage", true),

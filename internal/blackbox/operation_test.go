@@ -137,7 +137,8 @@ func TestF29_SlowClients(t *testing.T) {
 	s.crowd("127.0.0.2", 400)
 	c := s.caller().verified("alice")
 	c.want(http.StatusOK, c.set(newPassword))
-	eventually(t, "the crowd is refused", func() bool { return s.refusals("max_connections_per_address") >= 380 })
+	// After five seconds those that were let in first give way to others.
+	eventually(t, "the crowd is refused", func() bool { return s.refusals("max_connections_per_address") >= 340 })
 	for host := range 20 {
 		s.crowd(fmt.Sprintf("127.0.1.%d", host+1), 20)
 	}

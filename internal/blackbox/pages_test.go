@@ -52,7 +52,7 @@ func TestASecondTab(t *testing.T) {
 
 // TestS13_WaitingTooLong: the recovery is over, and every page says so.
 func TestS13_WaitingTooLong(t *testing.T) {
-	s := start(t, options{limits: roomy(), recovery: "idle = \"3s\"\ncode_lifetime = \"3s\"\n"})
+	s := start(t, options{limits: roomy(), recovery: "idle = \"10s\"\ncode_lifetime = \"10s\"\n"})
 	b := s.browser().toCode("bob")
 	s.code("bob", 0)
 	expired := func() bool { return b.visit("/verify").at.Path == "/ended" }

@@ -11,7 +11,7 @@ import (
 // TestS13_Idle: a recovery that nobody uses is over, with its code and with its
 // proof; looking at it is no use of it.
 func TestS13_Idle(t *testing.T) {
-	s := start(t, options{limits: roomy(), recovery: "idle = \"5s\"\n"})
+	s := start(t, options{limits: roomy(), recovery: "idle = \"10s\"\n"})
 	open, ready := s.caller(), s.caller()
 	open.start("bob")
 	open.want(http.StatusAccepted, open.open())

@@ -75,7 +75,7 @@ func TestS27_TheManInTheMiddle(t *testing.T) {
 	s.file("ca.pem", contents(t, s.slapd.CAFile)+contents(t, expired.CAFile)+contents(t, other.CAFile))
 	for n, server := range []string{between.URL, "ldaps://" + between.Addr} {
 		between.Become(honest)
-		s.env = []string{"LATCHKEY_DIRECTORY__0__SERVERS=" + server, "LATCHKEY_DIRECTORY__0__CA_FILE=ca.pem", "LATCHKEY_DIRECTORY__0__CONNECT_TIMEOUT=1s"}
+		s.env = []string{"LATCHKEY_DIRECTORY__0__SERVERS=" + server, "LATCHKEY_DIRECTORY__0__CA_FILE=ca.pem"}
 		s.serve()
 		c := s.caller().verified("alice")
 		for name, how := range map[string]testenv.Interception{

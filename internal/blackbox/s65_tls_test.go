@@ -13,7 +13,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"latchkey/internal/testenv"
 )
@@ -56,7 +55,7 @@ func trusting(t *testing.T, caFile string) *tls.Config {
 
 // certificateAt is the fingerprint of the certificate that a new connection sees.
 func certificateAt(address string, config *tls.Config) (string, error) {
-	connection, err := tls.DialWithDialer(&net.Dialer{Timeout: 5 * time.Second}, "tcp", address, config)
+	connection, err := tls.DialWithDialer(&net.Dialer{Timeout: patience}, "tcp", address, config)
 	if err != nil {
 		return "", err
 	}

@@ -181,6 +181,11 @@ func (s *stack) configuration(port int, server string, o options) string {
 		}
 		s.private = fmt.Sprintf("127.0.0.1:%d", private)
 	}
+	// Another directory than slapd is slow, and no test makes it hang.
+	operation, write := "10s", "20s"
+	if s.slapd != nil {
+		operation, write = "3s", "5s"
+	}
 	return fmt.Sprintf(`
 [server]
 listen = "127.0.0.1:%d"
@@ -194,7 +199,7 @@ servers = ["%s"]
 ca_file = "%s"
 %sbind_dn = "%s"
 bind_password_file = "bind"
-operation_timeout = "3s"
+operation_timeout = "%s"
 [[policy]]
 groups = ["%s"]
 enabled = false
@@ -207,7 +212,7 @@ min_length = 8
 [recovery]
 resend_after = "0s"
 settle_every = "500ms"
-write_timeout = "5s"
+write_timeout = "%s"
 %s
 [change]
 answer_after = "300ms"
@@ -232,8 +237,8 @@ name = "The help desk"
 phone = "+49 30 901820"
 %s
 %s
-`, port, s.base, s.private, server, s.home.caFile, s.home.settings, s.home.bindDN,
-		s.home.notEnabled, o.policy, s.home.protected, o.recovery,
+`, port, s.base, s.private, server, s.home.caFile, s.home.settings, s.home.bindDN, operation,
+		s.home.notEnabled, o.policy, s.home.protected, write, o.recovery,
 		s.redis.Addr, s.redis.Username, host, smtpPort, s.home.certificates.CAFile, s.mail.Username, o.limits, o.config)
 }
 

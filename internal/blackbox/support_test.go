@@ -238,7 +238,8 @@ func TestHelpComesWithTheConfiguredWait(t *testing.T) {
 // for eyes nor for the keyboard; then it is, and nothing moved.
 func TestHelpAppearsInChromium(t *testing.T) {
 	testenv.Need(t, "chromium")
-	s := start(t, options{limits: helpful("1000/1m")})
+	// So long that a busy machine can look at the page before.
+	s := start(t, options{limits: strings.Replace(helpful("1000/1m"), `panel_after = "7s"`, `panel_after = "15s"`, 1)})
 	b := s.chromium()
 	b.visit("/")
 	text := func() string { return b.eval("document.querySelector('footer').innerText") }

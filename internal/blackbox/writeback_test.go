@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -118,6 +119,8 @@ func TestWriteBack(t *testing.T) {
 			t.Errorf("the audit lacks %s:\n%s", want, audit)
 		}
 	}
+	// The MACs are random, and in base64.
+	audit = regexp.MustCompile(`"mac":"[^"]*"`).ReplaceAllString(audit, "")
 	if strings.Contains(audit, "home.test") || strings.Contains(audit, "+49") || strings.Contains(s.log.String(), "+49") {
 		t.Errorf("a contact is told:\n%s", audit)
 	}

@@ -70,7 +70,7 @@ func TestChangeOfOneThatMustBeChanged(t *testing.T) {
 // it is right.
 func TestChangeOfAnExpiredOne(t *testing.T) {
 	t.Parallel()
-	s := testenv.NewSlapd(t, testenv.SlapdOptions{DefaultPolicy: "pwdMaxAge: 1\npwdGraceAuthNLimit: 0\n"})
+	s := testenv.NewSlapd(t, testenv.SlapdOptions{DefaultPolicy: "pwdMaxAge: 8\npwdGraceAuthNLimit: 0\n"})
 	d := open(t, configFor(s))
 	ctx := t.Context()
 	if err := d.SetPassword(ctx, find(t, d, "alice"), second); err != nil {

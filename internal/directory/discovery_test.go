@@ -234,7 +234,7 @@ func TestDNSIsAway(t *testing.T) {
 	if took := time.Since(begun); took > 3*time.Second {
 		t.Errorf("took %s", took)
 	}
-	c.Servers = append(c.Servers, s.LDAPSURL)
+	c.Servers, c.ConnectTimeout = append(c.Servers, s.LDAPSURL), setting.Duration(3*time.Second)
 	d, _ = openWith(t, c, n)
 	find(t, d, "alice")
 }

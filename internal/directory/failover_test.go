@@ -72,7 +72,7 @@ func TestNobodyWaitsForAProbe(t *testing.T) {
 func TestF08_OneServerHangs(t *testing.T) {
 	t.Parallel()
 	proxy, next, c := pair(t)
-	c.ConnectTimeout, c.OperationTimeout = setting.Duration(time.Second), setting.Duration(2*time.Second)
+	c.ConnectTimeout, c.OperationTimeout = setting.Duration(3*time.Second), setting.Duration(5*time.Second)
 	c.Connections = 4
 	d := open(t, c)
 	find(t, d, "alice")

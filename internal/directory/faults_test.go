@@ -141,7 +141,7 @@ func TestF04_TheBindMisleads(t *testing.T) {
 func TestF10_ACertificateExpires(t *testing.T) {
 	t.Parallel()
 	s := testenv.NewSlapd(t)
-	short, err := testenv.NewCertificatesUntil(t.TempDir(), time.Now().Add(3*time.Second))
+	short, err := testenv.NewCertificatesUntil(t.TempDir(), time.Now().Add(8*time.Second))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -70,7 +70,7 @@ func TestF09_HalfOpenConnection(t *testing.T) {
 	t.Parallel()
 	s := testenv.NewSlapd(t)
 	proxy, c := proxied(t, s)
-	c.OperationTimeout = setting.Duration(300 * time.Millisecond)
+	c.OperationTimeout = setting.Duration(2 * time.Second)
 	d := open(t, c)
 	alice := find(t, d, "alice")
 	for name, call := range map[string]func() error{
@@ -96,7 +96,7 @@ func TestF08_ThePoolIsBounded(t *testing.T) {
 	s := testenv.NewSlapd(t)
 	proxy, c := proxied(t, s)
 	c.Connections = 2
-	c.OperationTimeout = setting.Duration(time.Second)
+	c.OperationTimeout = setting.Duration(20 * time.Second)
 	d := open(t, c)
 	find(t, d, "alice")
 	hold := make(chan struct{})
@@ -162,7 +162,7 @@ func TestF08_ADirectoryThatHangs(t *testing.T) {
 	t.Parallel()
 	s := testenv.NewSlapd(t)
 	c := configFor(s)
-	c.ConnectTimeout, c.OperationTimeout = setting.Duration(500*time.Millisecond), setting.Duration(30*time.Second)
+	c.ConnectTimeout, c.OperationTimeout = setting.Duration(1500*time.Millisecond), setting.Duration(30*time.Second)
 	d := open(t, c)
 	alice := find(t, d, "alice")
 	if err := s.Pause(); err != nil {

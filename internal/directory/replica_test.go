@@ -199,7 +199,7 @@ func TestF05_ReplicaLag(t *testing.T) {
 	front := testenv.NewLDAPProxy(t, provider, nil)
 	c := configFor(provider)
 	c.Servers = []string{copied.LDAPSURL, front.LDAPSURL}
-	c.ConnectTimeout, c.OperationTimeout = setting.Duration(500*time.Millisecond), setting.Duration(time.Second)
+	c.ConnectTimeout, c.OperationTimeout = setting.Duration(5*time.Second), setting.Duration(10*time.Second)
 	d := open(t, c)
 	old := find(t, d, "alice")
 	helpdesk(t, provider, "alice", "helpdesk-Chose-1")

@@ -26,7 +26,7 @@ func TestF03_ReplyLost(t *testing.T) {
 			}
 			return testenv.LDAPAction{}
 		})
-		ctx, cancel := context.WithTimeout(t.Context(), 700*time.Millisecond)
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 		err := d.SetPassword(ctx, person, second)
 		cancel()
 		unknown, ok := errors.AsType[*directory.UnknownError](err)
@@ -77,7 +77,7 @@ func TestF03_LateWrite(t *testing.T) {
 	d := open(t, c)
 	alice := find(t, d, "alice")
 	// How long after the first look the write goes on.
-	const settling = 300 * time.Millisecond
+	const settling = 50 * time.Millisecond
 	late := make(chan struct{})
 	proxy.OnRequest(func(m testenv.LDAPMessage) testenv.LDAPAction {
 		if m.Op == testenv.LDAPExtendedRequest && strings.Contains(string(m.Bytes), "uid=alice") {
@@ -92,7 +92,7 @@ func TestF03_LateWrite(t *testing.T) {
 		}
 		return testenv.LDAPAction{}
 	})
-	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 	defer cancel()
 	err := d.SetPassword(ctx, alice, second)
 	if _, ok := errors.AsType[*directory.UnknownError](err); !ok {
@@ -121,7 +121,7 @@ func TestF08_PausedDuringTheWrite(t *testing.T) {
 		}
 		return testenv.LDAPAction{}
 	})
-	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 	defer cancel()
 	begun := time.Now()
 	err := d.SetPassword(ctx, alice, second)
@@ -208,12 +208,13 @@ func TestLateWriteAfterAnothers(t *testing.T) {
 	d := open(t, c)
 	alice := find(t, d, "alice")
 	helpdesk(t, s, "alice", "helpdesk-Chose-1")
+	// A stamp has whole seconds, so the write must not come in the same one.
+	next := time.Now().Truncate(time.Second).Add(time.Second)
 	var late sync.Once
 	proxy.OnResponse(func(m testenv.LDAPMessage) testenv.LDAPAction {
 		const invalidCredentials = "\x0a\x01\x31"
 		if m.Op == testenv.LDAPBindResponse && strings.Contains(string(m.Bytes), invalidCredentials) {
-			// A stamp has whole seconds, so it must not come in the same one.
-			late.Do(func() { time.AfterFunc(1100*time.Millisecond, func() { helpdesk(t, s, "alice", second) }) })
+			late.Do(func() { time.AfterFunc(time.Until(next), func() { helpdesk(t, s, "alice", second) }) })
 		}
 		return testenv.LDAPAction{}
 	})

@@ -260,7 +260,7 @@ func TestTheFlagIsTakenBackWhenItsOwnAnswerIsLost(t *testing.T) {
 		lost = true
 		return testenv.LDAPAction{Swallow: true}
 	})
-	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 	defer cancel()
 	if err := d.SetPassword(ctx, young, second); !errors.Is(err, directory.ErrUnavailable) {
 		t.Errorf("got %v", err)

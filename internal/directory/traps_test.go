@@ -91,7 +91,7 @@ func TestTrap_AfterADeadlineTheConnectionIsGone(t *testing.T) {
 		}
 		return testenv.LDAPAction{}
 	})
-	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 	defer cancel()
 	if _, unknown := errors.AsType[*directory.UnknownError](d.SetPassword(ctx, alice, second)); !unknown {
 		t.Fatal("the outcome is known")

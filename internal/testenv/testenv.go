@@ -133,13 +133,13 @@ func spawnWith(attributes syscall.SysProcAttr, dir, program string, args ...stri
 // signal sends a signal to the child.
 func (p *process) signal(s os.Signal) error { return p.cmd.Process.Signal(s) }
 
-// stop asks the child to end and waits; after five seconds it is killed.
+// stop asks the child to end and waits; after half a minute it is killed.
 func (p *process) stop() {
 	_ = p.signal(syscall.SIGCONT)
 	_ = p.signal(syscall.SIGTERM)
 	select {
 	case <-p.done:
-	case <-time.After(5 * time.Second):
+	case <-time.After(30 * time.Second):
 		p.kill()
 	}
 }
@@ -194,9 +194,9 @@ func listening(ctx context.Context, addresses ...string) error {
 	return nil
 }
 
-// await calls ready until it succeeds, the child ends or half a minute is over.
+// await calls ready until it succeeds, the child ends or a minute and a half is over.
 func (p *process) await(ctx context.Context, ready func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 90*time.Second)
 	defer cancel()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()

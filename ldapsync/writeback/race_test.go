@@ -22,7 +22,7 @@ func (s *site) synced(t testing.TB) (ldapsync.Config, *ldapsync.Ledger, func()) 
 	c.PollInterval = setting.Duration(100 * time.Millisecond)
 	f := &ldapsync.Follower{
 		Config: c, Source: ldapsync.NewStream(s.people, c), Cards: s.cards, Store: s.store, Keys: s.keys,
-		Logger: slog.New(slog.DiscardHandler), Lifetime: time.Second,
+		Logger: slog.New(slog.DiscardHandler), Lifetime: 20 * time.Second,
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})

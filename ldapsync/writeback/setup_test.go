@@ -207,7 +207,9 @@ func (s *site) worker(t testing.TB) *writeback.Worker {
 	t.Cleanup(target.Close)
 	return &writeback.Worker{
 		Directory: "staff", Config: s.Config, Target: target, People: s.people, Cards: s.cards, Store: s.store, Keys: s.keys,
-		Audit: s.journal, Logger: s.logger(), FullEvery: 24 * time.Hour, Lifetime: time.Second,
+		Audit: s.journal, Logger: s.logger(), FullEvery: 24 * time.Hour,
+		// Which nobody on a busy machine loses: what that cuts short is begun again.
+		Lifetime: 20 * time.Second,
 	}
 }
 
@@ -231,7 +233,7 @@ func (s *site) run(t testing.TB) (halt func()) {
 
 func await(t testing.TB, what string, done func() bool) {
 	t.Helper()
-	const patience = 30 * time.Second
+	const patience = time.Minute
 	for end := time.Now().Add(patience); !done(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("waited in vain for: %s", what)
@@ -295,7 +297,7 @@ func (s *site) want(t testing.TB, step, login, attribute string, want ...string)
 	t.Helper()
 	slices.Sort(want)
 	var got []string
-	const patience = 20 * time.Second
+	const patience = time.Minute
 	for end := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
 		if got = s.values(t, login, attribute); slices.Equal(got, want) {
 			return
@@ -336,7 +338,7 @@ func (s *site) wantRefused(t testing.TB, step, person string, want ...string) {
 	t.Helper()
 	slices.Sort(want)
 	var got []string
-	const patience = 20 * time.Second
+	const patience = time.Minute
 	for end := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
 		if got = s.refused(t, person); slices.Equal(got, want) {
 			return

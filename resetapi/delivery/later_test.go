@@ -19,6 +19,7 @@ import (
 func TestF25_NoticesOutliveAnOutage(t *testing.T) {
 	q, server := newQueue(t)
 	q.config.LongestPause = setting.Duration(50 * time.Millisecond)
+	q.config.ClaimAfter = setting.Duration(5 * time.Second) // no worker of a busy machine looks dead
 	out := newOutbox()
 	var down atomic.Bool
 	var tries atomic.Int32
@@ -184,7 +185,7 @@ func TestHeld(t *testing.T) {
 		},
 	})
 	code := job("1")
-	code.ID, code.ExpiresAt = "code", time.Now().Add(300*time.Millisecond)
+	code.ID, code.ExpiresAt = "code", time.Now().Add(2*time.Second)
 	add(t, q, code, notice("n"))
 	until(t, "both to wait", func() bool { counts, err := q.Counts(t.Context()); return err == nil && counts.Delayed == 2 })
 	held.Store(true)
@@ -256,7 +257,7 @@ func TestObserve(t *testing.T) {
 		},
 	})
 	late := job("late")
-	late.ExpiresAt = time.Now().Add(100 * time.Millisecond)
+	late.ExpiresAt = time.Now().Add(time.Second)
 	add(t, q, late, notice("n"))
 	empty(t, q)
 	mu.Lock()

@@ -233,10 +233,10 @@ func TestDoneIsAuditedWithoutTheStore(t *testing.T) {
 
 // TestTheOutcomeHasItsOwnTime: the write took all the time that there was.
 func TestTheOutcomeHasItsOwnTime(t *testing.T) {
-	h := newHarness(t, func(p *Parts) { p.Config.WriteTimeout = setting.Duration(300 * time.Millisecond) })
+	h := newHarness(t, func(p *Parts) { p.Config.WriteTimeout = setting.Duration(2 * time.Second) })
 	h.add("alice")
 	ticket := h.prove(t, h.begin(t, "alice"), EmailCode)
-	h.dir.onWrite = func(*directory.Person) { <-time.After(400 * time.Millisecond) }
+	h.dir.onWrite = func(*directory.Person) { <-time.After(2100 * time.Millisecond) }
 	if v, err := h.SetPassword(t.Context(), ticket, newPassword); err != nil || v.Step != StepDone {
 		t.Errorf("%+v, %v", v, err)
 	}

@@ -183,7 +183,9 @@ func TestF26_AnswersOfTheGateway(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			server, c := newGateway(t)
-			c.SuccessText, c.Timeout = test.text, setting.Duration(time.Second)
+			if c.SuccessText = test.text; test.behavior.Silent {
+				c.Timeout = setting.Duration(time.Second)
+			}
 			server.Behave(test.behavior)
 			err := open(t, c, generous{}).Send(t.Context(), message())
 			if test.want == errAny {
