@@ -136,8 +136,8 @@ func (t *tap) pass(stream *backlog, size int) error {
 
 // peek looks at the beginning of a message: how long it is, and its ID.
 func (t *tap) peek() (size int, id int64, err error) {
-	// A tag, the longest length, and an INTEGER with its own.
-	const longest = 1 + 5 + 2 + 4
+	// A tag and the longest length.
+	const longest = 1 + 5
 	head, err := t.in.Peek(2)
 	if err != nil {
 		return 0, 0, err
@@ -152,15 +152,16 @@ func (t *tap) peek() (size int, id int64, err error) {
 	if size = header + length; !ok || size > largestMessage || length < 5 {
 		return 0, 0, errWire
 	}
-	if head, err = t.in.Peek(min(size, header+6)); err != nil {
+	const longestID = 1 + 5 + 4
+	if head, err = t.in.Peek(min(size, header+longestID)); err != nil {
 		return 0, 0, err
 	}
 	digits := head[header:]
-	n := int(digits[1])
-	if digits[0] != tagInteger || n < 1 || n > 4 || n > len(digits)-2 {
+	begin, n, ok := element(digits, tagInteger)
+	if !ok || n < 1 || n > 4 || begin+n > len(digits) {
 		return 0, 0, errWire
 	}
-	for _, b := range digits[2 : 2+n] {
+	for _, b := range digits[begin : begin+n] {
 		id = id<<8 | int64(b)
 	}
 	return size, id, nil
