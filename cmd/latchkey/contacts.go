@@ -40,6 +40,18 @@ func (w whom) Validate() error {
 	return nil
 }
 
+// String names the person as the command line does.
+func (w whom) String() string {
+	named := w.Login
+	if named == "" {
+		named = "--id=" + w.ID
+	}
+	if w.Directory != "" {
+		named += " --directory=" + w.Directory
+	}
+	return named
+}
+
 // id returns the person's permanent id as text.
 func (w whom) id(ctx context.Context, people *directory.Directory) (string, error) {
 	if w.ID != "" {

@@ -114,15 +114,3 @@ func sendCodes(ctx context.Context, app *application, d *desk, w whom, directory
 	fmt.Fprintf(app.out, "A code is on its way to %s. Have it read out to you, and run: latchkey contacts confirm %s\n", counted(n, "contact"), w)
 	return n, nil
 }
-
-// String names the person as the command line does.
-func (w whom) String() string {
-	named := w.Login
-	if named == "" {
-		named = "--id=" + w.ID
-	}
-	if w.Directory != "" {
-		named += " --directory=" + w.Directory
-	}
-	return named
-}

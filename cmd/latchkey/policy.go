@@ -140,9 +140,22 @@ func obstacle(person *directory.Person, decision policy.Decision, v readiness.Ve
 		return decision.Rule + " turns the person away"
 	case readiness.TooFewContacts, readiness.Unverified, readiness.Resting, readiness.Unreachable:
 		return fmt.Sprintf("%s needs contacts for %s out of: %s; there are contacts for %s",
-			decision.Rule, counted(decision.Gates, "method"), strings.Join(decision.Methods, ", "), listed(v.Usable))
+			decision.Rule, counted(decision.Gates, "method"), strings.Join(decision.Methods, ", "), listed(v.Usable)) + others(v.Reason)
 	}
 	return "the account is " + person.State.String()
+}
+
+// others says what keeps the contacts that are there from being enough.
+func others(r readiness.Reason) string {
+	switch r {
+	case readiness.Resting:
+		return "; others were changed a short time ago and rest"
+	case readiness.Unverified:
+		return "; nobody verified the others"
+	case readiness.Unreachable:
+		return "; [sms] does not reach the others"
+	}
+	return ""
 }
 
 // explanation is what policy explain tells.
