@@ -136,6 +136,29 @@ func TestS52_AnApprovalIsGoodForItsNumber(t *testing.T) {
 	}
 }
 
+// S52: who is told twice in a pass, because they changed meanwhile, is one person:
+// the share that may go is one of the people that there are.
+func TestS52_WhoIsToldTwiceIsOnePerson(t *testing.T) {
+	const people, empty = 1000, 150
+	s := newSite(t, "")
+	s.Config.MaxRemovalsPercent = 10
+	ledger := ldapsync.NewLedger(s.store, s.keys)
+	// So many make two batches.
+	var again []ldapsync.Change
+	for n := empty; n < people; n++ {
+		again = append(again, withAddress(n), ldapsync.Change{What: ldapsync.Present, ID: numbered(n)})
+	}
+	s.passedScript(t, ledger, script{people: people, whole: true, last: again})
+	s.passedScript(t, ledger, script{people: people, empty: empty, whole: true, last: again})
+	status, err := ledger.Status(t.Context(), "staff")
+	if err != nil || status.People != people || status.Waiting == nil || status.Waiting.OfPeople != people || status.Waiting.OfContacts != people {
+		t.Errorf("%v, %+v, it waits for %+v", err, status, status.Waiting)
+	}
+	if got := s.total(t); got != people {
+		t.Errorf("%d contacts are left, want %d", got, people)
+	}
+}
+
 // What was held of someone does not count any more once something newer is told
 // of them in the same pass.
 func TestTheLastWordOfAPassCounts(t *testing.T) {

@@ -16,8 +16,8 @@ type Shared struct {
 }
 
 const (
-	// filterBits make a filter of 8 MB: of a million contacts some two, and of four
-	// million some 2,000, are taken for shared although they are not.
+	// filterBits make a filter of 8 MB: of a million put into it some two, and of
+	// four million some 2,000, are taken for known although they are not.
 	filterBits  = 1 << 26
 	filterTries = 4
 	// maxShared is how many shared contacts are counted.
@@ -26,6 +26,8 @@ const (
 
 // filter knows what was put into it, and takes little else for it (Bloom, 1970).
 type filter []uint64
+
+func newFilter() filter { return make(filter, filterBits/64) }
 
 // put reports whether something was there already.
 func (f filter) put(hash uint64) bool {
@@ -52,7 +54,7 @@ type sharing struct {
 func newSharing() *sharing {
 	return &sharing{
 		seed:  maphash.MakeSeed(),
-		pairs: make(filter, filterBits/64), singles: make(filter, filterBits/64), holders: make(map[uint64]int),
+		pairs: newFilter(), singles: newFilter(), holders: make(map[uint64]int),
 	}
 }
 

@@ -9,7 +9,8 @@ type Status struct {
 	Source string `json:"source"`
 	// Pass is the number of the last pass.
 	Pass int64 `json:"pass"`
-	// FullAt is when everything was last read to the end; People were found then.
+	// FullAt is when everything was last read to the end; People were found then
+	// (of a million some two may not be counted).
 	FullAt time.Time `json:"full_at,omitzero"`
 	People int       `json:"people"`
 	// WithContacts are the people with synchronized contacts.

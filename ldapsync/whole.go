@@ -3,6 +3,7 @@ package ldapsync
 import (
 	"context"
 	"fmt"
+	"hash/maphash"
 	"maps"
 	"slices"
 	"time"
@@ -28,6 +29,19 @@ type whole struct {
 	judged bool
 	// sharing is nil where values are not told.
 	sharing *sharing
+	// told are those who were counted: someone who changes while everyone is told
+	// is told again, and must not make the share that may go without being asked
+	// (SECURITY: S52) a share of more people than there are.
+	told filter
+	seed maphash.Seed
+}
+
+func newWhole(full bool) *whole {
+	p := &whole{full: full, told: newFilter(), seed: maphash.MakeSeed()}
+	if full {
+		p.sharing = newSharing()
+	}
+	return p
 }
 
 func (p *whole) share(person string, values []contact.Address) {
@@ -38,18 +52,19 @@ func (p *whole) share(person string, values []contact.Address) {
 
 // begin starts a refresh.
 func (w *writer) begin(ctx context.Context, c Change) error {
-	w.pass = &whole{full: c.Whole}
-	if c.Whole {
-		w.pass.sharing = newSharing()
-	}
+	w.pass = newWhole(c.Whole)
 	w.status.Pass++
 	w.status.Source, w.status.Failure, w.status.FailureAt = c.Source, "", time.Time{}
 	w.cursor, w.clean = nil, w.clean || c.Whole
 	return w.note(ctx, commit{forget: c.Whole})
 }
 
-// saw counts someone who is there.
-func (p *whole) saw(o outcome) {
+// saw counts someone who is there, once.
+func (p *whole) saw(person string, o outcome) {
+	if p.told.put(maphash.String(p.seed, person)) {
+		return
+	}
+	p.people++
 	p.ofContacts += o.before
 	if o.before > 0 {
 		p.ofPeople++

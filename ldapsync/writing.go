@@ -23,7 +23,6 @@ func (w *writer) write(ctx context.Context, b *batch) (map[string][]Rejection, e
 		}
 		b.counts.Rejected += int64(len(t.refused))
 		if w.pass != nil {
-			w.pass.people++
 			w.pass.share(person, t.found)
 		}
 	}
@@ -75,10 +74,7 @@ func (w *writer) count(b *batch, o outcome, r removal, what What) {
 		w.pass.forget(r.person)
 	}
 	if w.pass != nil && what != Gone {
-		w.pass.saw(o)
-		if what == Present {
-			w.pass.people++
-		}
+		w.pass.saw(r.person, o)
 	}
 	switch {
 	case !o.readable:
