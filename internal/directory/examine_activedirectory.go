@@ -83,12 +83,17 @@ func (x *examiner) findOwn(ctx context.Context, attributes ...string) (*ldap.Ent
 }
 
 // judgeRights asks what of somebody the service account may write, which the
-// domain tells without any try.
+// domain tells without any try: of the canary if there is one, for whoever is found
+// first may be outside of the unit whose people may be reset, or itself.
 func (f activeDirectory) judgeRights(ctx context.Context, x *examiner) {
 	if x.person == nil {
 		return
 	}
-	entry, err := x.read(ctx, x.person.DN, effectiveAttributes)
+	whom, dn := "whom user_filter finds first", x.person.DN
+	if canary, err := x.find(ctx, x.e.Canary); err == nil {
+		whom, dn = "the canary", canary.DN
+	}
+	entry, err := x.read(ctx, dn, effectiveAttributes)
 	if err != nil || entry == nil {
 		return
 	}
@@ -107,7 +112,7 @@ func (f activeDirectory) judgeRights(ctx context.Context, x *examiner) {
 		x.sheet.Good(checkOthers, "of people it may write %s only", strings.Join(append(may, "the password"), ", "))
 	}
 	if x.d.config.Unlock && !slices.ContainsFunc(may, func(name string) bool { return strings.EqualFold(name, lockoutTime) }) {
-		x.sheet.Warn(checkOthers, "unlock is on, and of whom user_filter finds first it may not write lockoutTime", x.fix(fixRights))
+		x.sheet.Warn(checkOthers, "unlock is on, and of "+whom+" it may not write lockoutTime", x.fix(fixRights))
 	}
 }
 
