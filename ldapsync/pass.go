@@ -103,15 +103,18 @@ type outcome struct {
 }
 
 func (p *pass) write(ctx context.Context, persons []string, values [][]contact.Address) error {
-	outcomes := make([]outcome, len(persons))
+	outcomes, altered := make([]outcome, len(persons)), make(alterations, len(persons))
 	err := p.Cards.UpdateAll(ctx, p.Config.Directory, persons, func(i int, c *contact.Card) bool {
 		p.differ(persons[i], *c, values[i])
+		before := *c
 		outcomes[i] = p.change(c, values[i])
+		altered[i] = p.altered(persons[i], before, *c)
 		return outcomes[i].write && !p.DryRun
 	})
 	if err := readable(err); err != nil {
 		return err
 	}
+	p.tell(altered)
 	for i, o := range outcomes {
 		switch {
 		case !o.readable:

@@ -29,6 +29,9 @@ type Syncer struct {
 	// Differ is told of each card that changes, or would without DryRun; it may be
 	// nil. Of a card that others change meanwhile it may be told twice.
 	Differ func(Difference)
+	// Altered is told, once it is written, of each person who had verified contacts
+	// and has other ones, and whether the directory still shows them; it may be nil.
+	Altered func(a contact.Alteration, there bool)
 	// Progress is called after each page; it may be nil.
 	Progress func(Progress)
 }
@@ -140,17 +143,22 @@ func (p *pass) remove(ctx context.Context) error {
 	for i, r := range p.removals {
 		persons[i] = r.person
 	}
-	removed := make([]int, len(persons))
+	removed, altered := make([]int, len(persons)), make(alterations, len(persons))
 	err := p.Cards.UpdateAll(ctx, p.Config.Directory, persons, func(i int, c *contact.Card) bool {
-		before := len(c.Contacts)
+		before := *c
 		c.Contacts = p.mapping.replaced(*c, p.removals[i].values, p.now)
-		removed[i] = before - len(c.Contacts)
+		removed[i] = len(before.Contacts) - len(c.Contacts)
+		altered[i] = p.altered(persons[i], before, *c)
 		return true
 	})
 	for _, n := range removed {
 		p.report.Removed += n
 	}
-	return readable(err)
+	if err := readable(err); err != nil {
+		return err
+	}
+	p.tell(altered)
+	return nil
 }
 
 // readable drops an error that only tells of cards that do not open. They stay

@@ -132,3 +132,25 @@ func (w *writer) sum(now time.Time, outcome string) {
 	})
 	s.sums, s.summedAt, s.unlisted = c, now, 0
 }
+
+// alterations are what becomes of the cards of a page, nil where that concerns
+// nobody.
+type alterations []*contact.Alteration
+
+func (p *pass) altered(person string, before, after contact.Card) *contact.Alteration {
+	if p.Altered == nil || p.DryRun {
+		return nil
+	}
+	before.Person = person
+	return contact.Altered(p.Config.Directory, before, after)
+}
+
+// tell tells of what was written.
+func (p *pass) tell(all alterations) {
+	for _, a := range all {
+		if a != nil {
+			_, there := p.seen[digestOf(a.Person)]
+			p.Altered(*a, there)
+		}
+	}
+}

@@ -23,7 +23,7 @@ type contactsSet struct {
 
 // Help is shown by --help.
 func (contactsSet) Help() string {
-	return "Numbers need their country code, or default_region in [contacts]. Contacts of the kind that is given are replaced, whoever set them; to keep one, give it again; those of the other kind stay. Each new one is sent a code that the person reads out for `latchkey contacts confirm`, and counts after the time that cooling in [contacts] says, 24 hours. The contacts that were there before get a notice. What an import or a sync brings counts at once. Where write_back is configured, those with --registered are written into the directory too, once they count."
+	return "Numbers need their country code, or default_region in [contacts]. Contacts of the kind that is given are replaced, whoever set them; to keep one, give it again; those of the other kind stay. Each new one is sent a code that the person reads out for `latchkey contacts confirm`, and counts after the time that cooling in [contacts] says, 24 hours. The contacts that were there before and the primary mail address get a notice. What an import or a sync brings counts at once. Where write_back is configured, those with --registered are written into the directory too, once they count."
 }
 
 func (contactsSet) lesson() lesson {
@@ -59,6 +59,7 @@ func (c contactsSet) Run(ctx context.Context, app *application) error {
 			}
 			return d.contacts.Update(ctx, directory, person, func(card *contact.Card) error {
 				before = *card
+				before.Person = person
 				card.Contacts = card.Entered(entry)
 				after = *card
 				return nil
@@ -69,7 +70,9 @@ func (c contactsSet) Run(ctx context.Context, app *application) error {
 		}
 		fmt.Fprintf(app.out, "Set %s.\n", counted(len(added), "contact"))
 		told := alterations{limit: d.rules.NoticeLimit}
-		told.alteration(directory, before, after)
+		if one := contact.Entered(directory, before, after); one != nil {
+			told.add(*one)
+		}
 		err = errors.Join(d.notify(ctx, app, &told), c.await(ctx, app, d, directory, person, after.Contacts))
 		if err == nil {
 			tellRest(app, entered(after, added), now)

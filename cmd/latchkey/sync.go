@@ -10,6 +10,7 @@ import (
 
 	"latchkey/config"
 	"latchkey/internal/audit"
+	"latchkey/internal/contact"
 	"latchkey/internal/keyring"
 	"latchkey/ldapsync"
 )
@@ -88,14 +89,40 @@ func (c syncCommand) Run(ctx context.Context, app *application) (err error) {
 // recorded synchronizes a directory and puts that into the audit.
 func (c syncCommand) recorded(ctx context.Context, app *application, d *desk, section ldapsync.Config, history past, j *journal) error {
 	if c.DryRun {
-		_, err := c.sync(ctx, app, d, section, history)
+		_, err := c.sync(ctx, app, d, section, history, nil)
 		return err
 	}
 	return j.doLong(ctx, audit.Event{Kind: audit.ContactsSynced, Directory: section.Directory}, func(e *audit.Event) ([]audit.Event, error) {
-		report, err := c.sync(ctx, app, d, section, history)
-		e.Reason = fmt.Sprintf("people=%d cards=%d contacts_removed=%d", report.People, report.Written, report.Removed)
-		return nil, err
+		heard := listener{directory: section.Directory, told: alterations{limit: d.rules.NoticeLimit}}
+		report, err := c.sync(ctx, app, d, section, history, heard.altered)
+		err = errors.Join(err, d.notify(ctx, app, &heard.told))
+		e.Reason = fmt.Sprintf("people=%d cards=%d contacts_removed=%d unlisted=%d", report.People, report.Written, report.Removed, heard.unlisted)
+		return heard.named, err
 	})
+}
+
+// maxNamed is how many people of one run the audit names one by one, as many as of
+// an hour of a directory that is followed.
+const maxNamed = 1000
+
+// listener hears of the people who had contacts and have other ones.
+type listener struct {
+	directory string
+	told      alterations
+	named     []audit.Event
+	unlisted  int
+}
+
+// altered notes one, and for a notice only who is still there.
+func (l *listener) altered(a contact.Alteration, there bool) {
+	if there {
+		l.told.add(a)
+	}
+	if len(l.named) == maxNamed {
+		l.unlisted++
+		return
+	}
+	l.named = append(l.named, audit.Event{Kind: audit.ContactsChanged, Directory: l.directory, Person: a.Person, Reason: "sync", Outcome: done})
 }
 
 // syncs returns the configuration and the [[sync]] sections that are meant: that of
@@ -121,7 +148,7 @@ func (a *application) syncs(directory string) (*config.Config, []ldapsync.Config
 	return nil, nil, usageError(fmt.Sprintf("no [[sync]] reads a directory %q; there is: %s", directory, strings.Join(names, ", ")))
 }
 
-func (c syncCommand) sync(ctx context.Context, app *application, d *desk, section ldapsync.Config, history past) (ldapsync.Report, error) {
+func (c syncCommand) sync(ctx context.Context, app *application, d *desk, section ldapsync.Config, history past, altered func(contact.Alteration, bool)) (ldapsync.Report, error) {
 	people, err := d.choose(section.Directory)
 	if err != nil {
 		return ldapsync.Report{}, err
@@ -133,7 +160,7 @@ func (c syncCommand) sync(ctx context.Context, app *application, d *desk, sectio
 	meter := newMeter(app.err)
 	syncer := ldapsync.Syncer{
 		Config: section, Rules: d.rules, Source: people, Cards: d.contacts, Expected: last.People,
-		DryRun: c.DryRun, AllowRemovals: c.AllowRemovals,
+		DryRun: c.DryRun, AllowRemovals: c.AllowRemovals, Altered: altered,
 		Progress: func(p ldapsync.Progress) { meter.show(progress{p.People, p.Estimate, p.Elapsed, "people"}) },
 	}
 	report, err := c.led(ctx, &syncer, d, history.ledger)

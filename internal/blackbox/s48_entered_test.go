@@ -61,7 +61,7 @@ func TestS48_AnEnteredContactWaits(t *testing.T) {
 	s := start(t, options{limits: roomy()})
 	const fresh = "fresh@home.test"
 	s.runAs([]string{"LATCHKEY_CONTACTS__NOTICE_LIMIT=100"}, "contacts", "set", "alice", "--email="+fresh)
-	s.mailWith("alice@home.test", "were changed. This message goes to those that were registered before.")
+	s.mailWith("alice@home.test", "were changed. This message goes to those that were registered before, and to your usual mail address.")
 	code := codeIn(t, s.mailWith(fresh, readOut))
 	s.asksForCode("alice")
 	if n := s.codesAt(fresh) + s.codesAt("alice@home.test"); n != 0 {
@@ -89,7 +89,7 @@ func TestS48_AnEnteredContactWaits(t *testing.T) {
 
 	// One that stays is as good as it was.
 	s.runAs([]string{"LATCHKEY_CONTACTS__NOTICE_LIMIT=100"}, "contacts", "set", "bob", "--email=bob@home.test", "--email=late@home.test")
-	s.mailWith("bob@home.test", "were changed. This message goes to those that were registered before.")
+	s.mailWith("bob@home.test", "were changed. This message goes to those that were registered before, and to your usual mail address.")
 	s.mailWith("late@home.test", readOut)
 	s.asksForCode("bob")
 	if old, late := s.codesAt("bob@home.test"), s.codesAt("late@home.test"); old != 1 || late != 0 {

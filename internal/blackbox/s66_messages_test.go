@@ -167,22 +167,68 @@ func otherCode(code string) string {
 	return "00000000"
 }
 
+// contactsChanged is how the notice of other contacts says so.
+const contactsChanged = "were changed. This message goes to those that were registered before, and to your usual mail address."
+
+// telling are the surroundings of a command that tells people.
+var telling = []string{"LATCHKEY_CONTACTS__NOTICE_LIMIT=100"}
+
+// toldOfContacts counts the notices of other contacts to an address.
+func (s *stack) toldOfContacts(address string) int {
+	n := 0
+	for _, m := range s.mail.Messages() {
+		if m.To[0] == address && strings.Contains(strings.Join(strings.Fields(m.Text), " "), contactsChanged) {
+			n++
+		}
+	}
+	return n
+}
+
+// TestS66_WhoIsSynchronizedIsTold: whose contacts the directory replaces, is told by
+// those of before also where it is read by a command; a first load tells nobody, nor
+// is told who is gone.
+func TestS66_WhoIsSynchronizedIsTold(t *testing.T) {
+	s := start(t, synced(options{slapd: testenv.SlapdOptions{
+		LDIF: testenv.PersonLDIF("carol", "carLicense: carol@home.test") + testenv.PersonLDIF("dave", "carLicense: dave@home.test") + testenv.PersonLDIF("erin", "carLicense: erin@home.test"),
+	}}))
+	s.runAs(telling, "sync", "--once")
+	s.delivered()
+	if n := len(s.mail.Messages()); n != 0 {
+		t.Errorf("a first load sends %d messages", n)
+	}
+	for _, ldif := range []string{
+		"dn: " + testenv.PersonDN("carol") + "\nchangetype: modify\nreplace: carLicense\ncarLicense: thief@home.test\n",
+		"dn: " + testenv.PersonDN("dave") + "\nchangetype: delete\n",
+		"dn: " + testenv.PersonDN("erin") + "\nchangetype: modify\ndelete: carLicense\n",
+	} {
+		if err := s.slapd.Modify(t.Context(), ldif); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.runAs(telling, "sync", "--once", "--dry-run")
+	s.runAs(telling, "sync", "--once")
+	s.runAs(telling, "sync", "--once") // nothing changes
+	s.delivered()
+	for to, want := range map[string]int{
+		"carol@home.test": 1, "carol@example.test": 1, "thief@home.test": 0, "dave@home.test": 0, "dave@example.test": 0, "erin@home.test": 1, "erin@example.test": 1,
+	} {
+		if n := s.toldOfContacts(to); n != want {
+			t.Errorf("%s got %d notices, want %d", to, n, want)
+		}
+	}
+	if n := strings.Count(s.run("audit", "search", "--kind=contacts_changed", "--json"), `"reason":"sync"`); n != 3 {
+		t.Errorf("the audit names %d people, want 3", n)
+	}
+}
+
 // TestS66_TheOldContactsAreTold: whose contacts an operator or a file replaces is
-// told by those that were there before, and by the primary mailbox; the new ones,
-// whoever had none, and a change to too many are not.
+// told by those that were there before, and by the primary mailbox; so is who had
+// none, of what is entered by hand. The new ones, who had none and is imported, and a
+// change to too many are not.
 func TestS66_TheOldContactsAreTold(t *testing.T) {
 	s := start(t, options{})
-	const says = "were changed. This message goes to those that were registered before."
-	telling := []string{"LATCHKEY_CONTACTS__NOTICE_LIMIT=100"}
-	told := func(address string) int {
-		n := 0
-		for _, m := range s.mail.Messages() {
-			if m.To[0] == address && strings.Contains(strings.Join(strings.Fields(m.Text), " "), says) {
-				n++
-			}
-		}
-		return n
-	}
+	const says = contactsChanged
+	told := s.toldOfContacts
 	s.runAs(telling, "contacts", "set", "--at-once", "alice", "--email=new@home.test")
 	for _, to := range []string{"alice@home.test", "alice@example.test"} {
 		m := s.mailWith(to, says)
@@ -202,7 +248,7 @@ func TestS66_TheOldContactsAreTold(t *testing.T) {
 	s.runAs(telling, "contacts", "delete", "alice")
 	s.mailWith("new@home.test", says)
 	s.delivered()
-	for to, want := range map[string]int{"alice@home.test": 1, "new@home.test": 1, "alice@example.test": 2, "first@home.test": 0, "nocontacts@example.test": 0} {
+	for to, want := range map[string]int{"alice@home.test": 1, "new@home.test": 1, "alice@example.test": 2, "first@home.test": 0, "nocontacts@example.test": 1} {
 		if n := told(to); n != want {
 			t.Errorf("%s got %d notices, want %d", to, n, want)
 		}

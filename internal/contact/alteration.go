@@ -1,6 +1,6 @@
 package contact
 
-// Alteration is what happened to someone who had verified contacts: they are not
+// Alteration is what happened to the verified contacts of someone: they are not
 // what they were. Those that were there before are told (SECURITY: S48, S66), for
 // whoever brings in a contact of their own can reset the password.
 type Alteration struct {
@@ -15,10 +15,18 @@ type Alteration struct {
 // code counts: whoever had a contact hears of it before it can be used, and not
 // when it can.
 func Altered(directory string, before, after Card) *Alteration {
-	counts := func(c Contact) bool { return !c.Unverified || c.Awaits() }
-	verified := before.Verified()
-	if len(verified) == 0 || version(before.Contacts, counts) == version(after.Contacts, counts) {
+	if len(before.Verified()) == 0 {
 		return nil
 	}
-	return &Alteration{Directory: directory, Person: before.Person, Before: verified}
+	return Entered(directory, before, after)
+}
+
+// Entered is Altered for what somebody enters by hand: of that, unlike of a first
+// load or import, also who had no contact is to hear, by the primary mail address.
+func Entered(directory string, before, after Card) *Alteration {
+	counts := func(c Contact) bool { return !c.Unverified || c.Awaits() }
+	if version(before.Contacts, counts) == version(after.Contacts, counts) {
+		return nil
+	}
+	return &Alteration{Directory: directory, Person: before.Person, Before: before.Verified()}
 }
