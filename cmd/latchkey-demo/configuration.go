@@ -89,7 +89,7 @@ func limits() string {
 	text := ""
 	for _, name := range []string{
 		"starts_per_address", "starts_per_network", "starts_per_login", "starts_per_device", "starts_per_person",
-		"codes_per_address", "messages_per_contact", "sms_per_prefix", "support_per_address", "changes_per_address", "changes_per_network", "changes_per_login", "changes_per_person",
+		"codes_per_address", "messages_per_contact", "sms_per_prefix", "support_per_address", "support_per_network", "changes_per_address", "changes_per_network", "changes_per_login", "changes_per_person",
 	} {
 		text += fmt.Sprintf("[limits.%s]\nrates = [\"300/10m\"]\n", name)
 	}

@@ -13,8 +13,10 @@ import (
 
 // browser walks the pages as a person would, without JavaScript.
 type browser struct {
-	s      *stack
-	client *http.Client
+	s *stack
+	// address is where it asks from.
+	address string
+	client  *http.Client
 	// at is the page that is shown, with its status.
 	at     *url.URL
 	status int
@@ -31,7 +33,7 @@ func (s *stack) browser() *browser {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	return &browser{s: s, client: &http.Client{Jar: jar, CheckRedirect: func(_ *http.Request, via []*http.Request) error {
+	return &browser{s: s, address: "198.51.100.9", client: &http.Client{Jar: jar, CheckRedirect: func(_ *http.Request, via []*http.Request) error {
 		if len(via) > 5 {
 			return errors.New("pages send in circles")
 		}
@@ -41,7 +43,7 @@ func (s *stack) browser() *browser {
 
 func (b *browser) show(request *http.Request) *browser {
 	b.s.t.Helper()
-	request.Header.Set("X-Forwarded-For", "198.51.100.9")
+	request.Header.Set("X-Forwarded-For", b.address)
 	answer, err := b.client.Do(request)
 	if err != nil && b.stubborn {
 		b.lost++

@@ -2,6 +2,7 @@ package blackbox
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -196,6 +197,25 @@ func TestSupportIsLimited(t *testing.T) {
 			t.Error("no Retry-After")
 		}
 	}
+}
+
+// TestS42_NeighborsShareTheirRequestsForHelp: one network, of which IPv6 gives
+// everyone as many addresses as they like, does not use up what everyone has together.
+func TestS42_NeighborsShareTheirRequestsForHelp(t *testing.T) {
+	const rates = "[limits.support_per_network]\nrates = [\"3/1h\"]\n[limits.support]\nrates = [\"5/1h\"]\n"
+	s := start(t, options{limits: supported + roomy("support_per_network") + rates})
+	for n := range 6 {
+		b := s.browser()
+		b.address = fmt.Sprintf("2001:db8:1:%d::1", n)
+		if b.post("/support", words(nil)); n < 3 {
+			b.sent()
+		} else {
+			b.on("/support", http.StatusTooManyRequests, "Yours was not sent")
+		}
+	}
+	b := s.browser()
+	b.address = "2001:db8:2:1::1"
+	b.post("/support", words(nil)).sent()
 }
 
 // TestHelpComesWithTheConfiguredWait: at each step for everyone alike, and at

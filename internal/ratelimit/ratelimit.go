@@ -108,6 +108,11 @@ const (
 	Changes = "changes"
 	// SupportPerAddress: requests for help sent from one address.
 	SupportPerAddress = "support_per_address"
+	// SupportPerNetwork: the same for its /24, or /48 for IPv6.
+	SupportPerNetwork = "support_per_network"
+	// SupportPerOffice takes the place of the two above for addresses of the
+	// organisation's own networks.
+	SupportPerOffice = "support_per_office"
 	// Support: requests for help in all.
 	Support = "support"
 )
@@ -141,6 +146,8 @@ func Defaults() map[string]Limit {
 		ChangesPerPerson:   {[]Rate{{3, 30 * minute}, {10, day}}},
 		Changes:            {[]Rate{{600, hour}}},
 		SupportPerAddress:  {[]Rate{{3, 10 * minute}, {10, day}}},
+		SupportPerNetwork:  {[]Rate{{30, hour}}},
+		SupportPerOffice:   {[]Rate{{30, 10 * minute}, {200, day}}},
 		Support:            {[]Rate{{100, hour}}},
 	}
 }

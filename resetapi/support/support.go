@@ -13,8 +13,8 @@
 //     be found out, everybody's mail goes to the address for all: it does not
 //     wait, since a directory that is away is what people need help with.
 //   - The address that the mail goes to comes from the configuration only.
-//   - Rates are limited by address and in all. A request that is not taken costs
-//     nothing.
+//   - Rates are limited by address, by network and in all; an office, behind whose
+//     address many people sit, has more. A request that is not taken costs nothing.
 //   - The reference number is in the answer, the mail and the log, and is kept
 //     nowhere else. It opens nothing.
 //   - A request is sent also while all resets are frozen.
@@ -49,9 +49,11 @@ type Limits interface {
 // directory of the person behind it. Both are empty when there is no such
 // recovery any more, the directory also when there is no such person or it
 // cannot be asked. LoginOf is the login of a person, empty when it is not known.
+// InOffice reports whether an address belongs to the organisation's own networks.
 type Recoveries interface {
 	Whose(ctx context.Context, recovery string) (login, directory string, err error)
 	LoginOf(ctx context.Context, directory, person string) string
+	InOffice(address netip.Addr) bool
 }
 
 // Auditor notes what happened.
@@ -88,9 +90,7 @@ func (d *Desk) Submit(ctx context.Context, request Request, address netip.Addr) 
 	if faults := request.faults(); len(faults) > 0 {
 		return "", &FaultsError{faults}
 	}
-	decision, err := d.parts.Limits.Take(ctx,
-		ratelimit.Budget{Limit: ratelimit.SupportPerAddress, Of: ratelimit.Host(address)},
-		ratelimit.Budget{Limit: ratelimit.Support})
+	decision, err := d.parts.Limits.Take(ctx, append(d.places(address), ratelimit.Budget{Limit: ratelimit.Support})...)
 	if err != nil {
 		return "", err
 	}
@@ -117,6 +117,16 @@ func (d *Desk) Submit(ctx context.Context, request Request, address netip.Addr) 
 	d.parts.Logger.InfoContext(ctx, "help was asked for", "reference", reference, "recovery", request.Recovery)
 	d.parts.Audit.Note(audit.Event{Kind: audit.SupportRequested, Recovery: request.Recovery, Network: network})
 	return reference, nil
+}
+
+// places are the budgets of an address. One network alone cannot use up what
+// everyone has together.
+func (d *Desk) places(a netip.Addr) []ratelimit.Budget {
+	host := ratelimit.Host(a)
+	if d.parts.Recoveries.InOffice(a) {
+		return []ratelimit.Budget{{Limit: ratelimit.SupportPerOffice, Of: host}}
+	}
+	return []ratelimit.Budget{{Limit: ratelimit.SupportPerAddress, Of: host}, {Limit: ratelimit.SupportPerNetwork, Of: ratelimit.Network(a)}}
 }
 
 // Recipients addresses a job of delivery.KindSupport or KindAlarm, when it is

@@ -65,6 +65,8 @@ func (a *around) Whose(_ context.Context, recovery string) (login, directory str
 	}
 }
 
+func (*around) InOffice(a netip.Addr) bool { return a.String() == "10.0.0.1" }
+
 func (a *around) Note(e audit.Event) { a.events = append(a.events, e) }
 
 func desk(a *around) *support.Desk {
@@ -92,7 +94,7 @@ func TestARequestIsQueued(t *testing.T) {
 	if diff := cmp.Diff(want, a.jobs); diff != "" {
 		t.Error(diff)
 	}
-	if diff := cmp.Diff([]ratelimit.Budget{{Limit: "support_per_address", Of: "198.51.100.9/32"}, {Limit: "support"}}, a.budgets); diff != "" {
+	if diff := cmp.Diff([]ratelimit.Budget{{Limit: "support_per_address", Of: "198.51.100.9/32"}, {Limit: "support_per_network", Of: "198.51.100.0/24"}, {Limit: "support"}}, a.budgets); diff != "" {
 		t.Error(diff)
 	}
 	if diff := cmp.Diff([]audit.Event{{Kind: audit.SupportRequested, Recovery: "BOB", Network: "198.51.100.0/24"}}, a.events); diff != "" {
@@ -101,6 +103,17 @@ func TestARequestIsQueued(t *testing.T) {
 	log := a.log.String()
 	if !strings.Contains(log, reference) || strings.Contains(log, "Bob") || strings.Contains(log, "home.test") || strings.Contains(log, "+49") || strings.Contains(log, "two") {
 		t.Errorf("the log must have the reference and no text of the person: %s", log)
+	}
+}
+
+// Many people sit behind one address of an office.
+func TestAnOfficeHasItsOwnLimit(t *testing.T) {
+	a := &around{}
+	if _, err := desk(a).Submit(t.Context(), support.Request{Name: "Bob", Phone: "110"}, netip.MustParseAddr("10.0.0.1")); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]ratelimit.Budget{{Limit: "support_per_office", Of: "10.0.0.1/32"}, {Limit: "support"}}, a.budgets); diff != "" {
+		t.Error(diff)
 	}
 }
 
