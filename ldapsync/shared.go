@@ -44,27 +44,21 @@ func (f filter) put(hash uint64) bool {
 }
 
 // sharing counts, in memory that does not grow with the directory, the holders of
-// each contact that has more than one. Someone who is told twice counts once.
+// each contact that has more than one.
 type sharing struct {
-	seed           maphash.Seed
-	pairs, singles filter
-	holders        map[uint64]int
+	seed    maphash.Seed
+	singles filter
+	holders map[uint64]int
 }
 
 func newSharing() *sharing {
-	return &sharing{
-		seed:  maphash.MakeSeed(),
-		pairs: newFilter(), singles: newFilter(), holders: make(map[uint64]int),
-	}
+	return &sharing{seed: maphash.MakeSeed(), singles: newFilter(), holders: make(map[uint64]int)}
 }
 
-func (s *sharing) add(person string, values []contact.Address) {
+// add takes the contacts of one more person, each of whom comes once.
+func (s *sharing) add(values []contact.Address) {
 	for _, v := range values {
-		text := string(v.Kind) + " " + v.Value
-		if s.pairs.put(maphash.String(s.seed, text+" "+person)) {
-			continue
-		}
-		one := maphash.String(s.seed, text)
+		one := maphash.String(s.seed, string(v.Kind)+" "+v.Value)
 		if !s.singles.put(one) {
 			continue
 		}

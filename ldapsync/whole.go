@@ -44,12 +44,6 @@ func newWhole(full bool) *whole {
 	return p
 }
 
-func (p *whole) share(person string, values []contact.Address) {
-	if p.sharing != nil {
-		p.sharing.add(person, values)
-	}
-}
-
 // begin starts a refresh.
 func (w *writer) begin(ctx context.Context, c Change) error {
 	w.pass = newWhole(c.Whole)
@@ -60,11 +54,14 @@ func (w *writer) begin(ctx context.Context, c Change) error {
 }
 
 // saw counts someone who is there, once.
-func (p *whole) saw(person string, o outcome) {
-	if p.told.put(maphash.String(p.seed, person)) {
+func (p *whole) saw(r removal, o outcome) {
+	if p.told.put(maphash.String(p.seed, r.person)) {
 		return
 	}
 	p.people++
+	if p.sharing != nil {
+		p.sharing.add(r.values)
+	}
 	p.ofContacts += o.before
 	if o.before > 0 {
 		p.ofPeople++

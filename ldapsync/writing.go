@@ -22,9 +22,6 @@ func (w *writer) write(ctx context.Context, b *batch) (map[string][]Rejection, e
 			rejected[person] = append(rejected[person], Rejection{person, r.attribute, r.err.Error()})
 		}
 		b.counts.Rejected += int64(len(t.refused))
-		if w.pass != nil {
-			w.pass.share(person, t.found)
-		}
 	}
 	allowed := make(map[int]bool)
 	now := time.Now().UTC().Truncate(time.Second)
@@ -74,7 +71,7 @@ func (w *writer) count(b *batch, o outcome, r removal, what What) {
 		w.pass.forget(r.person)
 	}
 	if w.pass != nil && what != Gone {
-		w.pass.saw(r.person, o)
+		w.pass.saw(r, o)
 	}
 	switch {
 	case !o.readable:
