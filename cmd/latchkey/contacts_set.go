@@ -50,7 +50,7 @@ func (c contactsSet) Run(ctx context.Context, app *application) error {
 		if err != nil {
 			return err
 		}
-		event := audit.Event{Kind: audit.ContactsChanged, Directory: directory, Person: person, Reason: c.reason()}
+		event := audit.Event{Kind: audit.ContactsChanged, Directory: directory, Person: person, Reason: c.reason(d.rules.Cooling.Std())}
 		entry := contact.Entry{Addresses: added, Source: c.source(), At: now, Rest: d.rules.Cooling.Std(), AtOnce: c.AtOnce}
 		var before, after contact.Card
 		err = app.recorded(ctx, d, event, func() error {
@@ -118,12 +118,13 @@ func tellRest(app *application, contacts []contact.Contact, now time.Time) {
 	fmt.Fprintf(app.out, "What is new is used for resets from %s on%s.\n", last.UTC().Format("2006-01-02 15:04 UTC"), proviso)
 }
 
-// reason is what the audit says was done.
-func (c contactsSet) reason() string {
+// reason is what the audit says was done: how long contacts rest, the surroundings
+// of a command can say otherwise than the configuration.
+func (c contactsSet) reason(rest time.Duration) string {
 	if c.AtOnce {
 		return "set_at_once"
 	}
-	return "set"
+	return "set cooling=" + rest.String()
 }
 
 // normal returns the typed contacts in their normal form.
