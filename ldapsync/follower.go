@@ -53,7 +53,10 @@ type Follower struct {
 const (
 	usualLifetime = 6 * time.Second
 	firstRest     = 500 * time.Millisecond
-	longestRest   = 30 * time.Second
+	// endTime is how long a leader that ends tries to say so; otherwise its lease
+	// has to run out.
+	endTime     = 5 * time.Second
+	longestRest = 30 * time.Second
 )
 
 // Run follows the directory until the context ends. Failures are logged and
@@ -112,7 +115,7 @@ func (f *Follower) lead(ctx context.Context, ledger *Ledger, fence int64) error 
 	err := f.follow(ctx, ledger, fence)
 	cancel(nil)
 	<-ended
-	limit, done := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	limit, done := context.WithTimeout(context.WithoutCancel(ctx), endTime)
 	defer done()
 	if ended := f.Store.EndLease(limit, name, fence); err == nil {
 		err = ended

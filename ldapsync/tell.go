@@ -62,6 +62,9 @@ func (w *writer) alter(before, after contact.Card) {
 	case len(w.altered) >= 2*maxListed:
 		w.spoken.unlisted++
 	default:
+		if _, again := w.altered[before.Person]; !again {
+			w.alteredIn = append(w.alteredIn, before.Person)
+		}
 		w.altered[before.Person] = *a
 	}
 }
@@ -74,9 +77,9 @@ func (w *writer) tell(ctx context.Context, there func(person string) bool) {
 	}
 	now, s := time.Now().UTC(), &w.spoken
 	var notices []contact.Alteration
-	for person, a := range w.altered {
+	for _, person := range w.alteredIn {
 		if there(person) {
-			notices = append(notices, a)
+			notices = append(notices, w.altered[person])
 		}
 		if w.Audit == nil {
 			continue
@@ -89,6 +92,7 @@ func (w *writer) tell(ctx context.Context, there func(person string) bool) {
 		w.Audit.Note(audit.Event{Kind: audit.ContactsChanged, Directory: w.Config.Directory, Person: person, Reason: "sync", Outcome: "done"})
 	}
 	clear(w.altered)
+	w.alteredIn = w.alteredIn[:0]
 	w.notify(ctx, notices, now)
 }
 

@@ -41,9 +41,10 @@ type writer struct {
 	// clean: no rejected values are kept in the ledger.
 	clean bool
 	// before are the counts when the stream began; altered are people of the batch
-	// whose verified contacts are not what they were.
-	before  Counts
-	altered map[string]contact.Alteration
+	// whose verified contacts are not what they were, in the order of alteredIn.
+	before    Counts
+	altered   map[string]contact.Alteration
+	alteredIn []string
 }
 
 // run writes what a source tells until it ends.

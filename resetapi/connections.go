@@ -65,8 +65,8 @@ func (c *connections) changed(conn net.Conn, state http.ConnState) {
 	switch state {
 	case http.StateNew:
 		if limit := c.take(conn); limit != "" {
-			_ = conn.Close() // the server finds it closed and forgets it
 			c.refused(limit)
+			_ = conn.Close() // the server finds it closed and forgets it
 		}
 	case http.StateClosed, http.StateHijacked:
 		c.giveBack(conn)

@@ -52,6 +52,7 @@ groups = [%[14]q]
 min_length = 10
 
 [redis]
+timeout = "10s"
 addresses = [%[4]q]
 allow_volatile = true # it is a trial
 

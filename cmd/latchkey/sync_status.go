@@ -145,6 +145,8 @@ func (k knownPasts) reject(ctx context.Context, s *directoryStatus) (err error) 
 	return err
 }
 
+const firstReading = "it is being read for the first time"
+
 // problem is what is not in order, and what to do.
 func (s *directoryStatus) problem() string {
 	f := s.Following
@@ -152,7 +154,7 @@ func (s *directoryStatus) problem() string {
 	case s.Follow && !s.Led:
 		return "no server follows it: look whether latchkey serve runs, and into its log"
 	case s.Follow && f == nil:
-		return "it is being read for the first time"
+		return firstReading
 	case s.Follow && f.Waiting != nil && f.Waiting.Reason == ldapsync.Nobody:
 		return "the directory shows nobody, so nobody is removed: check filter and base_dn, and the rights of the service account"
 	case s.Follow && f.Waiting != nil:
@@ -160,6 +162,8 @@ func (s *directoryStatus) problem() string {
 			f.Waiting.Contacts, f.Waiting.OfContacts, f.Waiting.People, f.Waiting.OfPeople)
 	case s.Follow && f.FailureAt.After(f.InStepAt):
 		return f.Failure
+	case s.Follow && f.InStepAt.IsZero():
+		return firstReading
 	case !s.Follow && s.Once == nil:
 		return "it was never synchronized: `latchkey sync --once`"
 	case !s.Follow && s.Once.Failure != "":

@@ -62,8 +62,11 @@ func (s *Store) checkCommands(ctx context.Context) error {
 func (s *Store) checkWrite(ctx context.Context) error {
 	const lifetime = "1000"
 	err := s.Do(ctx, "set", Hot("probe", "write"), "1", "px", lifetime).Err()
-	if redis.HasErrorPrefix(err, "NOPERM") {
+	switch {
+	case redis.HasErrorPrefix(err, "NOPERM"):
 		return fmt.Errorf("%w: %w", ErrCommands, err)
+	case redis.HasErrorPrefix(err, "READONLY"): // since its role was asked
+		return fmt.Errorf("%w: %w", ErrReplica, err)
 	}
 	return Unavailable(err)
 }
