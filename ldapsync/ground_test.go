@@ -83,6 +83,8 @@ func with389(t testing.TB, options testenv.DS389Options) *ground {
 	options.LDIF = adding(units(testenv.BaseDN))
 	s := testenv.Start389(t, options)
 	c := directory.Defaults()
+	// A machine that stands still for a moment is no directory that hangs.
+	c.ConnectTimeout, c.OperationTimeout = setting.Duration(20*time.Second), setting.Duration(30*time.Second)
 	c.Name, c.Servers, c.CAFile, c.BaseDN = "staff", []string{s.LDAPSURL}, s.CAFile, s.BaseDN
 	c.BindDN, c.BindPassword = s.ServiceDN, setting.NewSecret(s.ServicePassword)
 	g := &ground{
@@ -110,6 +112,8 @@ func (g *ground) likeUnix(base string) *ground {
 func onSamba(t testing.TB) *ground {
 	s := testenv.StartSamba(t, testenv.SambaOptions{LDIF: adding(units(testenv.SambaBaseDN))})
 	c := directory.Defaults()
+	// A machine that stands still for a moment is no directory that hangs.
+	c.ConnectTimeout, c.OperationTimeout = setting.Duration(20*time.Second), setting.Duration(30*time.Second)
 	c.Name, c.Servers, c.CAFile, c.BaseDN = "staff", []string{s.LDAPSURL}, s.CAFile, s.BaseDN
 	c.BindDN, c.BindPassword = s.ServiceDN, setting.NewSecret(s.ServicePassword)
 	return &ground{

@@ -18,6 +18,7 @@ import (
 	"latchkey/internal/keyring"
 	"latchkey/internal/setting"
 	"latchkey/internal/store"
+	"latchkey/internal/store/storetest"
 	"latchkey/internal/testenv"
 	"latchkey/ldapsync"
 )
@@ -50,6 +51,7 @@ func follow(text string) error {
 		return err
 	}
 	redis := store.Defaults()
+	redis.Timeout = setting.Duration(storetest.Patience)
 	redis.Addresses, redis.Username, redis.Password = []string{c.Redis}, c.User, setting.NewSecret(c.Secret)
 	opened, err := store.Open(redis)
 	if err != nil {

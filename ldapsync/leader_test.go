@@ -68,6 +68,7 @@ func TestOneLeads(t *testing.T) {
 		stops[i] = start(t, follower)
 	}
 	f.equal(t, "the first load")
+	f.passed(t, time.Time{}) // the cursor comes last
 	await(t, "one leads", func() bool { return meters[0].leading() != meters[1].leading() })
 	first := 0
 	if meters[1].leading() {
@@ -110,8 +111,10 @@ func TestAReplacedLeaderWritesNothing(t *testing.T) {
 		held, err := f.ledger.Led(t.Context(), "staff")
 		return err == nil && !held
 	})
+	since := time.Now()
 	f.run(t)
 	await(t, "a new leader", func() bool { held, _ := f.ledger.Led(t.Context(), "staff"); return held })
+	await(t, "it is in step", func() bool { return f.status(t).InStepAt.After(since) })
 	f.equal(t, "the new leader")
 	for id := range f.found(t) {
 		if err := cards.Update(t.Context(), 9, []string{id}, drop); !errors.Is(err, store.ErrFenced) {
@@ -138,6 +141,7 @@ func TestAReplacedFollowerStops(t *testing.T) {
 	follower.Meter, follower.Lifetime = m, time.Hour
 	start(t, follower)
 	f.equal(t, "the first load")
+	f.passed(t, time.Time{}) // the cursor comes last
 	await(t, "it leads", m.leading)
 	name := f.keys.Index("sync", "staff")
 	if err := f.store.Del(t.Context(), store.LeaseKey(name)).Err(); err != nil {

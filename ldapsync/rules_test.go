@@ -116,9 +116,7 @@ func TestS52_AFollowerStopsAndAsks(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.equal(t, "what was approved")
-	if f.status(t).Waiting != nil {
-		t.Error("it waits still")
-	}
+	await(t, "it waits no longer", func() bool { return f.status(t).Waiting == nil })
 	if _, err := f.ledger.Approve(t.Context(), "staff"); !errors.Is(err, ldapsync.ErrNothingWaits) {
 		t.Errorf("nothing to approve: %v", err)
 	}

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -68,6 +69,8 @@ func newSite(t testing.TB, ldif string) *site {
 
 func configFor(s *testenv.Slapd) directory.Config {
 	c := directory.Defaults()
+	// A machine that stands still for a moment is no directory that hangs.
+	c.ConnectTimeout, c.OperationTimeout = setting.Duration(20*time.Second), setting.Duration(30*time.Second)
 	c.Name, c.Servers, c.CAFile, c.BaseDN = "staff", []string{s.LDAPSURL}, s.CAFile, s.BaseDN
 	c.BindDN, c.BindPassword = s.ServiceDN, setting.NewSecret(s.ServicePassword)
 	return c

@@ -15,6 +15,7 @@ import (
 	"latchkey/internal/keyring"
 	"latchkey/internal/setting"
 	"latchkey/internal/store"
+	"latchkey/internal/store/storetest"
 	"latchkey/internal/testenv"
 )
 
@@ -73,6 +74,7 @@ func writeAudits(t *testing.T, dir, ring string, redis *testenv.Redis, person st
 		return err
 	}
 	section := store.Defaults()
+	section.Timeout = setting.Duration(storetest.Patience)
 	section.Addresses, section.Username, section.Password = []string{redis.Addr}, redis.Username, setting.NewSecret(redis.Password)
 	s, err := store.Open(section)
 	if err != nil {

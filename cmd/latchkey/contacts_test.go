@@ -31,6 +31,7 @@ enabled = true
 corporate_domains = ["example.test"]
 
 [redis]
+timeout = "10s"
 addresses = [%q]
 username = %q
 

@@ -16,6 +16,7 @@ import (
 	"latchkey/internal/keyring"
 	"latchkey/internal/setting"
 	"latchkey/internal/store"
+	"latchkey/internal/store/storetest"
 	"latchkey/internal/testenv"
 	"latchkey/resetapi/delivery"
 )
@@ -53,7 +54,7 @@ func failCommand(script *testscript.TestScript, _ bool, args []string) {
 	script.Check(p.run(func(q *delivery.Queue) error {
 		return q.Add(context.Background(), delivery.Job{
 			ID: args[0], Kind: args[1], Recovery: "r-" + args[0], Method: "email", Code: "12345678",
-			ExpiresAt: time.Now().Add(time.Second),
+			ExpiresAt: time.Now().Add(4 * time.Second),
 		})
 	}, func(context.Context, delivery.Message) error { return delivery.ErrUnreachable }))
 }
@@ -87,6 +88,7 @@ func (p *post) run(fill func(*delivery.Queue) error, send channel) error {
 		return err
 	}
 	c := store.Defaults()
+	c.Timeout = setting.Duration(storetest.Patience)
 	c.Addresses, c.Username, c.Password = []string{p.redis.Addr}, p.redis.Username, setting.NewSecret(p.redis.Password)
 	s, err := store.Open(c)
 	if err != nil {

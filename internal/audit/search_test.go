@@ -110,7 +110,7 @@ func TestRedisHoldsNothingUp(t *testing.T) {
 	testenv.Need(t, "redis-server")
 	r, keys, dir := testenv.NewRedis(t, testenv.RedisOptions{}), keyring.Generate(), t.TempDir()
 	c := settings(dir)
-	l, err := audit.Open(c, keys, audit.NewTail(storetest.Open(t, r), keys, c), slog.New(slog.DiscardHandler))
+	l, err := audit.Open(c, keys, audit.NewTail(storetest.Open(t, r, storetest.Hasty), keys, c), slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,8 +16,12 @@ func raised() []string {
 		"every [limits.NAME]: rates = [\"" + raisedRate + "\"]",
 		"[directory] connections = the number of resets in parallel",
 		"[sms] countries, and policies that need groups",
+		"[redis] timeout = \"10s\"",
 	}
 }
+
+// durable is how Redis keeps what it has, as the guide wants it.
+var durable = []string{"appendfsync everysec"}
 
 // configuration is what `latchkey serve` gets. Protected accounts and a policy
 // by groups are there, as nearly everywhere.
@@ -51,6 +55,7 @@ enabled = true
 [protected]
 groups = ["%s"]
 [redis]
+timeout = "10s"
 addresses = ["%s"]
 username = "%s"
 password_file = "redis.password"

@@ -41,7 +41,7 @@ func openSite(ctx context.Context, dir, program, scheme string) (_ *site, err er
 	if err := os.Mkdir(filepath.Join(dir, "redis"), 0o700); err != nil {
 		return nil, err
 	}
-	if s.redis, err = testenv.StartRedis(ctx, filepath.Join(dir, "redis"), testenv.RedisOptions{}); err != nil {
+	if s.redis, err = testenv.StartRedis(ctx, filepath.Join(dir, "redis"), testenv.RedisOptions{Settings: durable}); err != nil {
 		return nil, err
 	}
 	if s.inbox, err = openInbox(ctx, filepath.Join(dir, "inbox")); err != nil {

@@ -117,7 +117,7 @@ func (s *syncRun) open(ctx context.Context) (err error) {
 	if s.slapd, err = testenv.StartSlapd(ctx, filepath.Join(s.dir, "slapd"), options); err != nil {
 		return err
 	}
-	if s.redis, err = testenv.StartRedis(ctx, filepath.Join(s.dir, "redis"), testenv.RedisOptions{}); err != nil {
+	if s.redis, err = testenv.StartRedis(ctx, filepath.Join(s.dir, "redis"), testenv.RedisOptions{Settings: durable}); err != nil {
 		return err
 	}
 	return s.configure(ctx)

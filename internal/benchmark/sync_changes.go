@@ -29,6 +29,7 @@ func (s *syncRun) changes(ctx context.Context) error {
 		return err
 	}
 	c := store.Defaults()
+	c.Timeout = setting.Duration(10 * time.Second) // as that of Latchkey here
 	c.Addresses, c.Username, c.Password = []string{s.redis.Addr}, s.redis.Username, setting.NewSecret(s.redis.Password)
 	opened, err := store.Open(c)
 	if err != nil {

@@ -39,6 +39,7 @@ bind_password_file = "bind"
 [[policy]]
 enabled = true
 [redis]
+timeout = "10s"
 addresses = [%q]
 username = %q
 password_file = "redis.password"

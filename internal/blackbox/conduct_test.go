@@ -45,7 +45,7 @@ func TestS41_LimitsAreTheSameForEveryone(t *testing.T) {
 // TestStoppingFinishesWrites: a signal in the middle of a write does not cut it
 // off, and the person gets the answer.
 func TestStoppingFinishesWrites(t *testing.T) {
-	s := start(t, options{limits: roomy(), proxied: true})
+	s := start(t, options{limits: roomy(), proxied: true, holds: true})
 	c := s.caller().verified("alice")
 	writing, release := make(chan struct{}), make(chan struct{})
 	s.onWrite(func(int32) testenv.LDAPAction {

@@ -223,7 +223,7 @@ func TestF01_DirectoryAway(t *testing.T) {
 // TestF01_DirectoryHangs: slapd takes connections and answers nothing. Nothing
 // is changed, and the person is told so before they give up waiting.
 func TestF01_DirectoryHangs(t *testing.T) {
-	s := start(t, options{limits: roomy()})
+	s := start(t, options{limits: roomy(), hangs: true})
 	c := s.caller().verified("alice")
 	if err := s.slapd.Pause(); err != nil {
 		t.Fatal(err)

@@ -28,7 +28,7 @@ func TestHostileWalkOnTheServer(t *testing.T) {
 		seed = given
 	}
 	t.Logf("WALK_SEED=%d", seed)
-	s := start(t, options{limits: roomy(), recovery: "codes_per_gate = 10\nguesses_per_day = 50\nguesses_in_a_row = 100\nsettle_for = \"1s\"\n", slapd: testenv.SlapdOptions{AuditLog: true}})
+	s := start(t, options{limits: roomy(), hangs: true, recovery: "codes_per_gate = 10\nguesses_per_day = 50\nguesses_in_a_row = 100\nsettle_for = \"1s\"\n", slapd: testenv.SlapdOptions{AuditLog: true}})
 	w := &hostile{s: s, random: rand.New(rand.NewPCG(seed, 0)), books: newBooks()}
 	for step := range steps {
 		if step%300 == 0 { // so that codes are compared all the time
@@ -37,11 +37,11 @@ func TestHostileWalkOnTheServer(t *testing.T) {
 			}
 		}
 		var dying sync.WaitGroup
-		if step%crashEvery == crashEvery-1 {
+		if w.dying = step%crashEvery == crashEvery-1; w.dying {
 			dying.Go(s.kill)
 		}
 		w.step()
-		if dying.Wait(); step%crashEvery == crashEvery-1 {
+		if dying.Wait(); w.dying {
 			s.serve()
 		}
 	}
@@ -56,6 +56,8 @@ var victims = []string{"alice", "bob", "overlimit"}
 type hostile struct {
 	s      *stack
 	random *rand.Rand
+	// dying: the process is killed meanwhile, so that nothing can be waited for.
+	dying bool
 	// open are the last recoveries, as whoever began them would go on.
 	open  []*attempt
 	books *books
@@ -117,7 +119,7 @@ func (w *hostile) start() {
 		w.open = w.open[1:]
 	}
 	_, _ = c.try(http.MethodPost, "/recoveries/"+c.id+"/challenges", fields{"method": "email"})
-	if uid != "nobody" && w.random.IntN(2) == 0 {
+	if uid != "nobody" && w.random.IntN(2) == 0 && !w.dying {
 		eventually(w.s.t, "the code came", func() bool { return len(w.books.codes(w.s, uid)) > since })
 	}
 }

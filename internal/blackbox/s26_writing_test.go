@@ -228,7 +228,7 @@ func TestS36_FiveOutcomes(t *testing.T) {
 // theirs may not, nor may the same one twice, nor any of them afterwards.
 func TestS37_OneWriteAtATime(t *testing.T) {
 	const second = "another-Elephant-43"
-	s := start(t, options{limits: roomy(), proxied: true})
+	s := start(t, options{limits: roomy(), proxied: true, holds: true})
 	one, other := s.caller().verified("alice"), s.caller().verified("alice")
 	writing, release := make(chan struct{}), make(chan struct{})
 	var writes atomic.Int32

@@ -37,6 +37,9 @@ type options struct {
 	// them to updateRef where that is not empty.
 	copied    bool
 	updateRef string
+	// hangs makes Latchkey give up on slapd within seconds, as a proxy, a copy and a
+	// crash do; holds makes it wait although there is a proxy.
+	hangs, holds bool
 	// crash names the place (package crash) at which the first process dies.
 	crash string
 	slapd testenv.SlapdOptions
@@ -181,9 +184,10 @@ func (s *stack) configuration(port int, server string, o options) string {
 		}
 		s.private = fmt.Sprintf("127.0.0.1:%d", private)
 	}
-	// Another directory than slapd is slow, and no test makes it hang.
+	// So long that a machine that stands still for a moment is no directory that
+	// hangs.
 	operation, write := "10s", "20s"
-	if s.slapd != nil {
+	if s.slapd != nil && !o.holds && (o.hangs || o.proxied || o.copied || o.crash != "") {
 		operation, write = "3s", "5s"
 	}
 	return fmt.Sprintf(`
@@ -217,6 +221,7 @@ write_timeout = "%s"
 [change]
 answer_after = "300ms"
 [redis]
+timeout = "10s"
 addresses = ["%s"]
 username = "%s"
 password_file = "redis"

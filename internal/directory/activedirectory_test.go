@@ -3,6 +3,7 @@ package directory_test
 import (
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -15,6 +16,8 @@ import (
 // domainConfig is a configuration for Samba in which only what has to be is set.
 func domainConfig(s *testenv.Samba) directory.Config {
 	c := directory.Defaults()
+	// A machine that stands still for a moment is no directory that hangs.
+	c.ConnectTimeout, c.OperationTimeout = setting.Duration(20*time.Second), setting.Duration(30*time.Second)
 	c.Name = "staff"
 	c.Servers = []string{s.LDAPSURL}
 	c.CAFile = s.CAFile

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"latchkey/internal/directory"
 	"latchkey/internal/setting"
@@ -37,6 +38,8 @@ func configure389(t *testing.T, s *testenv.DS389, settings ...string) {
 
 func configFor389(s *testenv.DS389) directory.Config {
 	c := directory.Defaults()
+	// A machine that stands still for a moment is no directory that hangs.
+	c.ConnectTimeout, c.OperationTimeout = setting.Duration(20*time.Second), setting.Duration(30*time.Second)
 	c.Name = "staff"
 	c.Servers = []string{s.LDAPSURL}
 	c.CAFile = s.CAFile

@@ -171,6 +171,7 @@ func copyFile(t *testing.T, from, to string) {
 // TestF10_ExpiryIsSaidOnce: the test's certificates are valid for a day.
 func TestF10_ExpiryIsSaidOnce(t *testing.T) {
 	t.Parallel()
+	before := time.Now()
 	s := testenv.NewSlapd(t)
 	l := &logs{}
 	d, err := directory.Open(configFor(s), l.logger())
@@ -183,7 +184,10 @@ func TestF10_ExpiryIsSaidOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if n := strings.Count(l.String(), "expires soon"); n != 1 || !strings.Contains(l.String(), time.Now().UTC().Add(24*time.Hour).Format("2006-01-02")) {
+	tells := func(day time.Time) bool {
+		return strings.Contains(l.String(), day.UTC().Add(24*time.Hour).Format(time.DateOnly))
+	}
+	if n := strings.Count(l.String(), "expires soon"); n != 1 || !tells(before) && !tells(time.Now()) {
 		t.Errorf("said %d times:\n%s", n, l)
 	}
 }

@@ -45,6 +45,8 @@ func (l *logs) logger() *slog.Logger { return slog.New(slog.NewTextHandler(l, ni
 
 func configFor(s *testenv.Slapd) directory.Config {
 	c := directory.Defaults()
+	// A machine that stands still for a moment is no directory that hangs.
+	c.ConnectTimeout, c.OperationTimeout = setting.Duration(20*time.Second), setting.Duration(30*time.Second)
 	c.Name = "staff"
 	c.Servers = []string{s.LDAPSURL}
 	c.CAFile = s.CAFile

@@ -212,7 +212,7 @@ func TestNothingIsTakenFromBeforeStartTLS(t *testing.T) {
 func TestStartTLSWantsNothingInFlight(t *testing.T) {
 	testTLS(t, func(_ *testing.T, b *bench, _ *tls.Config) {
 		w := b.dial()
-		w.send(search(1, 0, 1))
+		w.send(search(1, 0, 60))
 		w.send(extended(2, ldapserver.OIDStartTLS))
 		w.want(2, ldapserver.OperationsError)
 	})

@@ -94,6 +94,7 @@ type wire struct {
 func (w *wire) send(raw []byte) {
 	w.t.Helper()
 	_ = w.SetWriteDeadline(time.Now().Add(time.Second))
+	defer func() { _ = w.SetWriteDeadline(time.Time{}) }()
 	if _, err := w.Write(raw); err != nil && !errors.Is(err, io.ErrClosedPipe) && !errors.Is(err, os.ErrDeadlineExceeded) {
 		w.t.Fatalf("send: %v", err)
 	}

@@ -15,6 +15,7 @@ import (
 	"latchkey/internal/keyring"
 	"latchkey/internal/setting"
 	"latchkey/internal/store"
+	"latchkey/internal/store/storetest"
 	"latchkey/internal/testenv"
 )
 
@@ -25,6 +26,7 @@ func turned(t *testing.T, limits map[string]Limit) (*Limiter, func(time.Duration
 	now := time.Unix(1_800_000_000, 0)
 	server.SetTime(now)
 	c := store.Defaults()
+	c.Timeout = setting.Duration(storetest.Patience)
 	c.Addresses = []string{server.Addr()}
 	return limiter(t, c, limits), func(d time.Duration) {
 		now = now.Add(d)
@@ -199,6 +201,7 @@ func TestParallelTakes(t *testing.T) {
 	testenv.Need(t, "redis-server")
 	r := testenv.NewRedis(t, testenv.RedisOptions{})
 	c := store.Defaults()
+	c.Timeout = setting.Duration(storetest.Patience)
 	c.Addresses, c.Username = []string{r.Addr}, r.Username
 	c.Password = setting.NewSecret(r.Password)
 	l := limiter(t, c, map[string]Limit{"a": {[]Rate{{7, time.Hour}}}})

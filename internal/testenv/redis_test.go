@@ -9,12 +9,14 @@ import (
 	"latchkey/internal/keyring"
 	"latchkey/internal/setting"
 	"latchkey/internal/store"
+	"latchkey/internal/store/storetest"
 	"latchkey/internal/testenv"
 )
 
 func open(t *testing.T, r *testenv.Redis, change func(*store.Config)) *store.Store {
 	t.Helper()
 	c := store.Defaults()
+	c.Timeout = setting.Duration(storetest.Patience)
 	c.Addresses, c.Username, c.Password = []string{r.Addr}, r.Username, setting.NewSecret(r.Password)
 	if change != nil {
 		change(&c)

@@ -19,6 +19,7 @@ import (
 	"latchkey/internal/keyring"
 	"latchkey/internal/setting"
 	"latchkey/internal/store"
+	"latchkey/internal/store/storetest"
 	"latchkey/internal/testenv"
 	"latchkey/ldapsync/writeback"
 )
@@ -43,6 +44,7 @@ func workAsChild(text string) error {
 	}
 	logger := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))
 	section := directory.Defaults()
+	section.ConnectTimeout, section.OperationTimeout = setting.Duration(20*time.Second), setting.Duration(30*time.Second)
 	section.Name, section.Servers, section.CAFile, section.BaseDN = "staff", c.Servers, c.CAFile, c.BaseDN
 	section.BindDN, section.BindPassword = c.BindDN, setting.NewSecret(c.Password)
 	people, err := directory.Open(section, logger)
@@ -56,6 +58,7 @@ func workAsChild(text string) error {
 		return err
 	}
 	redis := store.Defaults()
+	redis.Timeout = setting.Duration(storetest.Patience)
 	redis.Addresses, redis.Username, redis.Password = []string{c.Redis}, c.User, setting.NewSecret(c.Secret)
 	opened, err := store.Open(redis)
 	if err != nil {

@@ -89,6 +89,7 @@ func onOpenLDAP(t testing.TB) (*ground, *testenv.Slapd) {
 	rule = strings.TrimPrefix(strings.TrimSpace(rule), "olcAccess: {0}")
 	s := testenv.NewSlapd(t, testenv.SlapdOptions{LDIF: identityLDIF(), FirstAccess: rule, AuditLog: true})
 	c := directory.Defaults()
+	c.ConnectTimeout, c.OperationTimeout = setting.Duration(20*time.Second), setting.Duration(30*time.Second)
 	c.Name, c.Servers, c.CAFile, c.BaseDN = "staff", []string{s.LDAPSURL}, s.CAFile, s.BaseDN
 	c.BindDN, c.BindPassword = s.ServiceDN, setting.NewSecret(s.ServicePassword)
 	return likeUnix(&ground{config: c, modify: s.Modify, attribute: s.Attribute, stop: s.Stop, start: s.Start}), s
@@ -103,6 +104,7 @@ func on389(t testing.TB) *ground {
 		}
 	}
 	c := directory.Defaults()
+	c.ConnectTimeout, c.OperationTimeout = setting.Duration(20*time.Second), setting.Duration(30*time.Second)
 	c.Name, c.Servers, c.CAFile, c.BaseDN = "staff", []string{s.LDAPSURL}, s.CAFile, s.BaseDN
 	c.BindDN, c.BindPassword = s.ServiceDN, setting.NewSecret(s.ServicePassword)
 	return likeUnix(&ground{config: c, modify: s.Modify, attribute: s.Attribute, stop: s.Stop, start: s.Start})
@@ -115,6 +117,7 @@ func onSamba(t testing.TB) *ground {
 		t.Fatalf("%v\n%s", err, output)
 	}
 	c := directory.Defaults()
+	c.ConnectTimeout, c.OperationTimeout = setting.Duration(20*time.Second), setting.Duration(30*time.Second)
 	c.Name, c.Servers, c.CAFile, c.BaseDN = "staff", []string{s.LDAPSURL}, s.CAFile, s.BaseDN
 	c.BindDN, c.BindPassword = s.ServiceDN, setting.NewSecret(s.ServicePassword)
 	return &ground{

@@ -74,10 +74,11 @@ func TestLiftingVoidsEarlierLinks(t *testing.T) {
 	if _, _, err := b.Block(t.Context(), old); err != nil {
 		t.Fatal(err)
 	}
+	before := time.Now().Add(-time.Second)
 	if was, err := b.Lift(t.Context(), "main", "entryUUID:0b"); err != nil || !was {
 		t.Fatalf("lift: %v, %v", was, err)
 	}
-	for begun, want := range map[time.Time]bool{time.Now().Add(time.Second): false, time.Now().Add(-time.Second): true} {
+	for begun, want := range map[time.Time]bool{time.Now().Add(time.Second): false, before: true} {
 		if is, err := stopped(t, b, "main", "entryUUID:0b", begun); err != nil || is != want {
 			t.Errorf("begun at %v: stopped %v, %v", begun, is, err)
 		}

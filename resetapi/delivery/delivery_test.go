@@ -22,10 +22,10 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func newQueue(t *testing.T) (*Queue, *testenv.Redis) {
+func newQueue(t *testing.T, change ...func(*store.Config)) (*Queue, *testenv.Redis) {
 	t.Helper()
 	server := testenv.NewRedis(t, testenv.RedisOptions{})
-	s := storetest.Open(t, server)
+	s := storetest.Open(t, server, change...)
 	config := Defaults()
 	config.ClaimAfter = setting.Duration(200 * time.Millisecond)
 	return NewQueue(s, keyring.Generate(), config), server

@@ -185,7 +185,7 @@ func TestHeld(t *testing.T) {
 		},
 	})
 	code := job("1")
-	code.ID, code.ExpiresAt = "code", time.Now().Add(2*time.Second)
+	code.ID, code.ExpiresAt = "code", time.Now().Add(5*time.Second)
 	add(t, q, code, notice("n"))
 	until(t, "both to wait", func() bool { counts, err := q.Counts(t.Context()); return err == nil && counts.Delayed == 2 })
 	held.Store(true)
@@ -257,7 +257,7 @@ func TestObserve(t *testing.T) {
 		},
 	})
 	late := job("late")
-	late.ExpiresAt = time.Now().Add(time.Second)
+	late.ExpiresAt = time.Now().Add(4 * time.Second)
 	add(t, q, late, notice("n"))
 	empty(t, q)
 	mu.Lock()

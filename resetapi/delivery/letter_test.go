@@ -51,7 +51,7 @@ func TestDeadLetters(t *testing.T) {
 		return fmt.Errorf("%w: the mail server answered 550", ErrPermanent)
 	}
 	later := job("later")
-	later.ID, later.ExpiresAt = "2-later", time.Now().Add(2*time.Second)
+	later.ID, later.ExpiresAt = "2-later", time.Now().Add(5*time.Second)
 	refused := job("refused")
 	refused.ID = "1-refused"
 	never := notice("3-never")

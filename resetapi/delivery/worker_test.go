@@ -16,6 +16,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"latchkey/internal/setting"
+	"latchkey/internal/store/storetest"
 )
 
 var errLater = errors.New("450 later")
@@ -264,7 +265,7 @@ func TestF12_RedisIsRestarted(t *testing.T) {
 
 // The message is out, Redis is gone: the job must not be sent again.
 func TestRedisAwayWhileSending(t *testing.T) {
-	q, server := newQueue(t)
+	q, server := newQueue(t, storetest.Hasty)
 	out := newOutbox()
 	out.fail = func(Message) error { return server.Pause() } // once: a second message would hang it again
 	run(t, &Worker{Queue: q, Recipients: recipients(toAlice), Channels: map[string]Channel{"email": out}})

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"maps"
 	"testing"
+	"time"
 
 	"latchkey/internal/contact"
 	"latchkey/internal/directory"
@@ -51,6 +52,7 @@ func TestSurveyOfRealServers(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := directory.Defaults()
+			c.ConnectTimeout, c.OperationTimeout = setting.Duration(20*time.Second), setting.Duration(30*time.Second)
 			c.Name, c.Servers, c.CAFile, c.BaseDN = name, []string{test.url}, test.ca, test.base
 			c.BindDN, c.BindPassword = test.dn, setting.NewSecret(test.password)
 			d, err := directory.Open(c, slog.New(slog.DiscardHandler))

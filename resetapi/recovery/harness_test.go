@@ -18,6 +18,7 @@ import (
 	"latchkey/internal/ratelimit"
 	"latchkey/internal/setting"
 	"latchkey/internal/store"
+	"latchkey/internal/store/storetest"
 	"latchkey/resetapi/block"
 	"latchkey/resetapi/delivery"
 	"latchkey/resetapi/password"
@@ -108,6 +109,7 @@ func newHarness(t testing.TB, adapt func(*Parts)) *harness {
 	t.Cleanup(server.Close)
 	server.SetTime(time.Unix(1_800_000_000, 0))
 	c := store.Defaults()
+	c.Timeout = setting.Duration(storetest.Patience)
 	c.Addresses = []string{server.Addr()}
 	s, err := store.Open(c)
 	if err != nil {

@@ -160,7 +160,7 @@ func TestF25_AnswersOfTheServer(t *testing.T) {
 	} {
 		server.Behave(test.behavior)
 		if c.Timeout = patient; test.behavior.Delay > 0 {
-			c.Timeout = setting.Duration(time.Second)
+			c.Timeout = setting.Duration(3 * time.Second)
 		}
 		err := send(t, c, nil)
 		if err == nil || errors.Is(err, delivery.ErrPermanent) != test.permanent || !strings.Contains(err.Error(), test.text) {

@@ -11,6 +11,7 @@ import (
 	"latchkey/internal/keyring"
 	"latchkey/internal/setting"
 	"latchkey/internal/store"
+	"latchkey/internal/store/storetest"
 	"latchkey/internal/testenv"
 	"latchkey/resetapi/delivery"
 )
@@ -36,6 +37,7 @@ func newOutage(t *testing.T) *outage {
 		t.Fatal(err)
 	}
 	rc := store.Defaults()
+	rc.Timeout = setting.Duration(storetest.Patience)
 	rc.Addresses, rc.Username, rc.Password = []string{redis.Addr}, redis.Username, setting.NewSecret(redis.Password)
 	s, err := store.Open(rc)
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"latchkey/internal/keyring"
 	"latchkey/internal/setting"
 	"latchkey/internal/store"
+	"latchkey/internal/store/storetest"
 	"latchkey/internal/testenv"
 	"latchkey/resetapi/delivery"
 )
@@ -29,6 +30,7 @@ func TestFromQueueToMailbox(t *testing.T) {
 	redis := testenv.NewRedis(t, testenv.RedisOptions{})
 	server, c := newServer(t, testenv.MailOptions{})
 	rc := store.Defaults()
+	rc.Timeout = setting.Duration(storetest.Patience)
 	rc.Addresses, rc.Username, rc.Password = []string{redis.Addr}, redis.Username, setting.NewSecret(redis.Password)
 	s, err := store.Open(rc)
 	if err != nil {

@@ -2,6 +2,7 @@ package mail
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"slices"
@@ -27,9 +28,12 @@ type gate struct {
 
 func newGate(t *testing.T, to string) *gate {
 	t.Helper()
-	g := &gate{t: t, addr: "127.0.0.1:0", to: to}
+	port, err := testenv.FreePort() // which stays free while it is down
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := &gate{t: t, addr: fmt.Sprintf("127.0.0.1:%d", port), to: to}
 	g.up()
-	g.addr = g.listen.Addr().String()
 	t.Cleanup(g.down)
 	return g
 }

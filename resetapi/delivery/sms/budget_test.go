@@ -13,7 +13,9 @@ import (
 
 	"latchkey/internal/keyring"
 	"latchkey/internal/ratelimit"
+	"latchkey/internal/setting"
 	"latchkey/internal/store"
+	"latchkey/internal/store/storetest"
 	"latchkey/internal/testenv"
 	"latchkey/resetapi/delivery"
 )
@@ -25,6 +27,7 @@ func limited(t *testing.T, c Config, limits map[string]ratelimit.Limit) (*Gatewa
 	now := time.Unix(1_800_000_000, 0)
 	server.SetTime(now)
 	rc := store.Defaults()
+	rc.Timeout = setting.Duration(storetest.Patience)
 	rc.Addresses = []string{server.Addr()}
 	s, err := store.Open(rc)
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 	"latchkey/internal/ratelimit"
 	"latchkey/internal/setting"
 	"latchkey/internal/store"
+	"latchkey/internal/store/storetest"
 	"latchkey/internal/testenv"
 	"latchkey/resetapi/delivery"
 )
@@ -68,8 +69,9 @@ func TestF26_FromQueueToPhone(t *testing.T) {
 	testenv.Need(t, "redis-server")
 	redis := testenv.NewRedis(t, testenv.RedisOptions{})
 	server, c := newGateway(t)
-	c.Timeout = setting.Duration(time.Second)
+	c.Timeout = setting.Duration(3 * time.Second)
 	rc := store.Defaults()
+	rc.Timeout = setting.Duration(storetest.Patience)
 	rc.Addresses, rc.Username, rc.Password = []string{redis.Addr}, redis.Username, setting.NewSecret(redis.Password)
 	s, err := store.Open(rc)
 	if err != nil {
@@ -89,7 +91,7 @@ func TestF26_FromQueueToPhone(t *testing.T) {
 	running.Go(func() { _ = worker.Run(ctx) })
 	defer running.Wait()
 	defer stop()
-	await, done := context.WithTimeout(t.Context(), 20*time.Second)
+	await, done := context.WithTimeout(t.Context(), time.Minute)
 	defer done()
 	sent := func(code string) []testenv.SMSRequest {
 		var requests []testenv.SMSRequest

@@ -20,6 +20,7 @@ import (
 	"latchkey/internal/ratelimit"
 	"latchkey/internal/setting"
 	"latchkey/internal/store"
+	"latchkey/internal/store/storetest"
 	"latchkey/internal/testenv"
 	"latchkey/resetapi/delivery"
 )
@@ -58,6 +59,7 @@ func open(t *testing.T, c Config, budgets Budgets) *Gateway {
 func newLedger(t *testing.T, server *miniredis.Miniredis) *Ledger {
 	t.Helper()
 	c := store.Defaults()
+	c.Timeout = setting.Duration(storetest.Patience)
 	c.Addresses = []string{server.Addr()}
 	s, err := store.Open(c)
 	if err != nil {
@@ -184,7 +186,7 @@ func TestF26_AnswersOfTheGateway(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			server, c := newGateway(t)
 			if c.SuccessText = test.text; test.behavior.Silent {
-				c.Timeout = setting.Duration(time.Second)
+				c.Timeout = setting.Duration(3 * time.Second)
 			}
 			server.Behave(test.behavior)
 			err := open(t, c, generous{}).Send(t.Context(), message())
