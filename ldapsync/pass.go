@@ -3,20 +3,28 @@ package ldapsync
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
+	"hash/maphash"
 	"time"
 
 	"latchkey/internal/contact"
 	"latchkey/internal/directory"
 )
 
-// digest stands for a person or a contact where only sameness counts.
-type digest [16]byte
-
-func digestOf(text string) digest {
-	sum := sha256.Sum256([]byte(text))
-	return digest(sum[:16])
+// crowd knows who is in it, by 8 bytes of each. Of a million people it takes one
+// for another once in 37 million passes, and hardly in the next one too.
+type crowd struct {
+	seed maphash.Seed
+	all  map[uint64]struct{}
 }
+
+func newCrowd() crowd { return crowd{maphash.MakeSeed(), make(map[uint64]struct{})} }
+
+func (c crowd) has(person string) bool {
+	_, is := c.all[maphash.String(c.seed, person)]
+	return is
+}
+
+func (c crowd) add(person string) { c.all[maphash.String(c.seed, person)] = struct{}{} }
 
 // removal is a person some of whose contacts the directory no longer has, and
 // those that it has.
@@ -34,8 +42,8 @@ type pass struct {
 	now    time.Time
 	report Report
 
-	seen    map[digest]struct{}
-	holders map[digest]int32
+	seen    crowd
+	sharing *sharing
 	// removals wait until everyone was seen; no more are kept than may happen.
 	removals []removal
 	// ofPeople and ofContacts were synchronized before.
@@ -46,7 +54,7 @@ func newPass(s *Syncer, now time.Time) *pass {
 	return &pass{
 		Syncer: s, mapping: mapping{s.Config, s.Config.rules(s.Rules)}, began: now, now: now.UTC().Truncate(time.Second),
 		report: Report{Directory: s.Config.Directory, DryRun: s.DryRun, Reasons: make(map[string]int), Rejections: []Rejection{}},
-		seen:   make(map[digest]struct{}), holders: make(map[digest]int32),
+		seen:   newCrowd(), sharing: newSharing(),
 	}
 }
 
@@ -61,10 +69,10 @@ func (p *pass) take(ctx context.Context, page directory.Page) error {
 		}
 		person := entry.ID.String()
 		// An entry that is moved while pages are read may come twice.
-		if _, twice := p.seen[digestOf(person)]; twice {
+		if p.seen.has(person) {
 			continue
 		}
-		p.seen[digestOf(person)] = struct{}{}
+		p.seen.add(person)
 		found, refused := p.mapping.contacts(entry)
 		p.report.reject(person, refused)
 		p.count(found)
@@ -85,9 +93,7 @@ func (p *pass) count(found []contact.Address) {
 	if len(found) > 0 {
 		p.report.WithContacts++
 	}
-	for _, v := range found {
-		p.holders[digestOf(string(v.Kind)+" "+v.Value)]++
-	}
+	p.sharing.add(found)
 }
 
 // outcome is what a card asks for.

@@ -66,16 +66,8 @@ func (r *Report) reject(person string, refused []refusal) {
 	}
 }
 
-func (r *Report) share(holders map[digest]int32) {
-	for _, people := range holders {
-		if people > 1 {
-			r.Shared++
-			r.SharedPeople += int(people)
-		}
-		if people > many {
-			r.WidelyShared++
-		}
-	}
+func (r *Report) share(s Shared) {
+	r.Shared, r.SharedPeople, r.WidelyShared = s.Contacts, s.People, s.Widely
 }
 
 // Progress is how far a pass is.

@@ -43,7 +43,7 @@ type Syncer struct {
 func (s *Syncer) Run(ctx context.Context) (Report, error) {
 	p := newPass(s, time.Now())
 	err := p.run(ctx)
-	p.report.share(p.holders)
+	p.report.share(p.sharing.count())
 	p.report.Seconds = time.Since(p.began).Seconds()
 	return p.report, err
 }
@@ -102,7 +102,7 @@ func (p *pass) findGone(ctx context.Context) error {
 		if c.Directory != p.Config.Directory || n == 0 {
 			return nil
 		}
-		if _, seen := p.seen[digestOf(c.Person)]; seen {
+		if p.seen.has(c.Person) {
 			return nil
 		}
 		p.differ(c.Person, c, nil)

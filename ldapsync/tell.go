@@ -153,8 +153,7 @@ func (p *pass) altered(person string, before, after contact.Card) *contact.Alter
 func (p *pass) tell(all alterations) {
 	for _, a := range all {
 		if a != nil {
-			_, there := p.seen[digestOf(a.Person)]
-			p.Altered(*a, there)
+			p.Altered(*a, p.seen.has(a.Person))
 		}
 	}
 }
