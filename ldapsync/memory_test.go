@@ -45,7 +45,7 @@ func (noCards) UpdateAll(_ context.Context, _ string, persons []string, change f
 	return nil
 }
 
-func (noCards) Each(context.Context, func(contact.Card) error) error { return nil }
+func (noCards) Roam(context.Context, func(contact.Card) error) error { return nil }
 
 // What stays in memory of 50,000 people with 200 MB of entries is some ten
 // bytes of each.

@@ -16,7 +16,7 @@ type Lister interface {
 // Cards keeps contact cards. [contact.Store] is one.
 type Cards interface {
 	UpdateAll(ctx context.Context, directory string, persons []string, change func(i int, c *contact.Card) bool) error
-	Each(ctx context.Context, f func(contact.Card) error) error
+	Roam(ctx context.Context, f func(contact.Card) error) error
 }
 
 // Source tells what changes in a directory. [Stream] is one.

@@ -97,14 +97,16 @@ func (p *pass) read(ctx context.Context, query directory.Query) error {
 
 // findGone looks for synchronized contacts of people who were not seen.
 func (p *pass) findGone(ctx context.Context) error {
-	err := p.Cards.Each(ctx, func(c contact.Card) error {
+	gone := newCrowd() // a card may be shown twice
+	err := p.Cards.Roam(ctx, func(c contact.Card) error {
 		n := synced(c.Contacts, contact.Email) + synced(c.Contacts, contact.Mobile)
 		if c.Directory != p.Config.Directory || n == 0 {
 			return nil
 		}
-		if p.seen.has(c.Person) {
+		if p.seen.has(c.Person) || gone.has(c.Person) {
 			return nil
 		}
+		gone.add(c.Person)
 		p.differ(c.Person, c, nil)
 		p.ofPeople++
 		p.ofContacts += n
