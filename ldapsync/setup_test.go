@@ -11,11 +11,10 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"latchkey/internal/contact"
 	"latchkey/internal/directory"
 	"latchkey/internal/keyring"
+	"latchkey/internal/leaktest"
 	"latchkey/internal/setting"
 	"latchkey/internal/store"
 	"latchkey/internal/store/storetest"
@@ -33,7 +32,7 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
-	goleak.VerifyTestMain(m)
+	leaktest.Main(m)
 }
 
 // The schema of the test servers has no attribute for an alternate address;

@@ -11,15 +11,14 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"latchkey/internal/directory"
+	"latchkey/internal/leaktest"
 	"latchkey/internal/setting"
 	"latchkey/internal/testenv"
 )
 
 // TestMain looks for connections that nobody ended.
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaktest.Main(m) }
 
 const second = "second-Password-2"
 

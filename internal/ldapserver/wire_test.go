@@ -13,13 +13,13 @@ import (
 	"time"
 
 	ber "github.com/go-asn1-ber/asn1-ber"
-	"go.uber.org/goleak"
 
 	"latchkey/internal/ldapserver"
+	"latchkey/internal/leaktest"
 )
 
 // TestMain looks for connections and operations that nobody ended.
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaktest.Main(m) }
 
 // pipes is a listener whose connections are in memory, for tests in which time
 // is not the world's.

@@ -13,12 +13,11 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"latchkey/internal/audit"
 	"latchkey/internal/contact"
 	"latchkey/internal/directory"
 	"latchkey/internal/keyring"
+	"latchkey/internal/leaktest"
 	"latchkey/internal/setting"
 	"latchkey/internal/store"
 	"latchkey/internal/store/storetest"
@@ -36,7 +35,7 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
-	goleak.VerifyTestMain(m)
+	leaktest.Main(m)
 }
 
 // ground is a real directory with an identity that writes contacts, made by what

@@ -11,16 +11,16 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
-	"go.uber.org/goleak"
 
 	"latchkey/internal/keyring"
+	"latchkey/internal/leaktest"
 	"latchkey/internal/setting"
 	"latchkey/internal/store"
 	"latchkey/internal/store/storetest"
 	"latchkey/internal/testenv"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaktest.Main(m) }
 
 func newQueue(t *testing.T, change ...func(*store.Config)) (*Queue, *testenv.Redis) {
 	t.Helper()

@@ -12,16 +12,15 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"latchkey/internal/ldapserver"
 	"latchkey/internal/ldapserver/memory"
+	"latchkey/internal/leaktest"
 	"latchkey/internal/setting"
 	"latchkey/internal/testenv"
 )
 
 // TestMain looks for connections and operations that nobody ended.
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaktest.Main(m) }
 
 const (
 	second       = "second-Password-2"

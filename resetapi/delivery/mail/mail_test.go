@@ -11,14 +11,13 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
+	"latchkey/internal/leaktest"
 	"latchkey/internal/setting"
 	"latchkey/internal/testenv"
 	"latchkey/resetapi/delivery"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaktest.Main(m) }
 
 // newServer starts a mail server and returns the configuration that suits it.
 func newServer(t *testing.T, options testenv.MailOptions) (*testenv.MailServer, Config) {

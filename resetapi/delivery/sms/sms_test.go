@@ -14,9 +14,9 @@ import (
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
-	"go.uber.org/goleak"
 
 	"latchkey/internal/keyring"
+	"latchkey/internal/leaktest"
 	"latchkey/internal/ratelimit"
 	"latchkey/internal/setting"
 	"latchkey/internal/store"
@@ -25,7 +25,7 @@ import (
 	"latchkey/resetapi/delivery"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaktest.Main(m) }
 
 // generous is budgets without a bottom.
 type generous struct{}
