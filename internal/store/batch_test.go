@@ -7,6 +7,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"latchkey/internal/store"
+	"latchkey/internal/store/storetest"
 	"latchkey/internal/testenv"
 )
 
@@ -15,7 +16,7 @@ import (
 func TestABatch(t *testing.T) {
 	testenv.Need(t, "redis-server")
 	r := testenv.NewRedis(t, testenv.RedisOptions{})
-	s, ctx := open(t, r), t.Context()
+	s, ctx := storetest.Open(t, r), t.Context()
 	count := redis.NewScript(`return redis.call('INCR', KEYS[1])`)
 	key, other := store.Hot("batch"), store.Hot("other")
 	ask := func() (n int64, err error, set bool, setErr error) {

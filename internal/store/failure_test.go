@@ -6,13 +6,14 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"latchkey/internal/store"
+	"latchkey/internal/store/storetest"
 	"latchkey/internal/testenv"
 )
 
 // TestFailuresAreTold, and answers that are part of the work are not.
 func TestFailuresAreTold(t *testing.T) {
 	r := testenv.NewRedis(t, testenv.RedisOptions{})
-	s, failed := open(t, r), 0
+	s, failed := storetest.Open(t, r), 0
 	s.OnFailure(func() { failed++ })
 	ctx := t.Context()
 	if err := s.Get(ctx, store.Hot("nothing")).Err(); err == nil {

@@ -6,13 +6,14 @@ import (
 	"time"
 
 	"latchkey/internal/store"
+	"latchkey/internal/store/storetest"
 	"latchkey/internal/testenv"
 )
 
 // One holds a lease at a time; the number grows with each, also after Redis
 // lost the last one, and who was replaced can neither keep nor end it.
 func TestLease(t *testing.T) {
-	s := open(t, testenv.NewRedis(t, testenv.RedisOptions{}))
+	s := storetest.Open(t, testenv.NewRedis(t, testenv.RedisOptions{}))
 	ctx, long := t.Context(), time.Minute
 	first, err := s.TakeLease(ctx, "work", long)
 	if err != nil {
@@ -54,7 +55,7 @@ func TestLease(t *testing.T) {
 // Cards and marks change together and only for the latest holder; a card that
 // somebody else changed is told and left alone.
 func TestMembers(t *testing.T) {
-	s := open(t, testenv.NewRedis(t, testenv.RedisOptions{}))
+	s := storetest.Open(t, testenv.NewRedis(t, testenv.RedisOptions{}))
 	ctx := t.Context()
 	change := func(m *store.Members, pass int64, c ...store.CardChange) []bool {
 		t.Helper()

@@ -5,33 +5,16 @@ import (
 	"strings"
 	"testing"
 
-	"latchkey/internal/setting"
 	"latchkey/internal/store"
 	"latchkey/internal/store/storetest"
 	"latchkey/internal/testenv"
 )
 
-func open(t *testing.T, r *testenv.Redis, change ...func(*store.Config)) *store.Store {
-	t.Helper()
-	c := store.Defaults()
-	c.Timeout = setting.Duration(storetest.Patience)
-	c.Addresses, c.Username, c.Password = []string{r.Addr}, r.Username, setting.NewSecret(r.Password)
-	for _, f := range change {
-		f(&c)
-	}
-	s, err := store.Open(c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { s.Close() })
-	return s
-}
-
 // TestCheck: nothing is served from a store that is not ready for it.
 func TestCheck(t *testing.T) {
 	testenv.Need(t, "redis-server")
 	r := testenv.NewRedis(t, testenv.RedisOptions{})
-	s, ctx := open(t, r), t.Context()
+	s, ctx := storetest.Open(t, r), t.Context()
 	if err := s.Check(ctx, "ring"); !errors.Is(err, store.ErrNotInitialized) {
 		t.Errorf("before init: %v", err)
 	}
@@ -62,7 +45,7 @@ func TestCheck(t *testing.T) {
 func TestEvictionIsRefused(t *testing.T) {
 	testenv.Need(t, "redis-server")
 	r := testenv.NewRedis(t, testenv.RedisOptions{Settings: []string{"maxmemory 100mb", "maxmemory-policy volatile-ttl"}})
-	s := open(t, r)
+	s := storetest.Open(t, r)
 	if err := s.Init(t.Context(), "ring"); !errors.Is(err, store.ErrEviction) {
 		t.Errorf("init: %v", err)
 	}
@@ -89,7 +72,7 @@ func TestWhatRedisMustBe(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := testenv.NewRedis(t, testenv.RedisOptions{Settings: test.settings})
-			s := open(t, r)
+			s := storetest.Open(t, r)
 			if test.settings == nil {
 				if err := s.Init(t.Context(), "ring"); err != nil {
 					t.Fatal(err)
@@ -115,7 +98,7 @@ func TestWhatRedisMustBe(t *testing.T) {
 // from being shown.
 func TestAReplicaCanBeRead(t *testing.T) {
 	r := testenv.NewRedis(t, testenv.RedisOptions{})
-	s := open(t, r)
+	s := storetest.Open(t, r)
 	if err := s.CheckReading(t.Context(), "ring"); !errors.Is(err, store.ErrNotInitialized) {
 		t.Errorf("before it is initialized: %v", err)
 	}
@@ -135,7 +118,7 @@ func TestAReplicaCanBeRead(t *testing.T) {
 
 func TestVolatileIsAllowedWhereSaid(t *testing.T) {
 	r := testenv.NewRedis(t, testenv.RedisOptions{Settings: []string{"appendonly no"}})
-	s := open(t, r, func(c *store.Config) { c.AllowVolatile = true })
+	s := storetest.Open(t, r, func(c *store.Config) { c.AllowVolatile = true })
 	if err := s.Init(t.Context(), "ring"); err != nil {
 		t.Fatal(err)
 	}
@@ -158,7 +141,7 @@ func TestARedisThatForgetsIsNoticed(t *testing.T) {
 					t.Fatalf("%v: %s, %v", c, answer, err)
 				}
 			}
-			s := open(t, r)
+			s := storetest.Open(t, r)
 			if err := s.Init(t.Context(), "ring"); err != nil {
 				t.Fatal(err)
 			}

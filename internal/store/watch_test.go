@@ -7,13 +7,14 @@ import (
 	"time"
 
 	"latchkey/internal/store"
+	"latchkey/internal/store/storetest"
 	"latchkey/internal/testenv"
 )
 
 // TestWatch: what is lost while serving is told once, and so is its return.
 func TestWatch(t *testing.T) {
 	r := testenv.NewRedis(t, testenv.RedisOptions{})
-	s := open(t, r)
+	s := storetest.Open(t, r)
 	if err := s.Init(t.Context(), "ring"); err != nil {
 		t.Fatal(err)
 	}

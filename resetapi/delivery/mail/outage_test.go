@@ -10,7 +10,6 @@ import (
 
 	"latchkey/internal/keyring"
 	"latchkey/internal/setting"
-	"latchkey/internal/store"
 	"latchkey/internal/store/storetest"
 	"latchkey/internal/testenv"
 	"latchkey/resetapi/delivery"
@@ -36,14 +35,7 @@ func newOutage(t *testing.T) *outage {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rc := store.Defaults()
-	rc.Timeout = setting.Duration(storetest.Patience)
-	rc.Addresses, rc.Username, rc.Password = []string{redis.Addr}, redis.Username, setting.NewSecret(redis.Password)
-	s, err := store.Open(rc)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = s.Close() })
+	s := storetest.Open(t, redis)
 	rules := delivery.Defaults()
 	rules.LongestPause = setting.Duration(50 * time.Millisecond)
 	o.queue = delivery.NewQueue(s, keyring.Generate(), rules)

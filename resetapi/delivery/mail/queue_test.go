@@ -10,8 +10,6 @@ import (
 	"time"
 
 	"latchkey/internal/keyring"
-	"latchkey/internal/setting"
-	"latchkey/internal/store"
 	"latchkey/internal/store/storetest"
 	"latchkey/internal/testenv"
 	"latchkey/resetapi/delivery"
@@ -29,14 +27,7 @@ func (toAlice) Recipients(_ context.Context, j delivery.Job) ([]delivery.Message
 func TestFromQueueToMailbox(t *testing.T) {
 	redis := testenv.NewRedis(t, testenv.RedisOptions{})
 	server, c := newServer(t, testenv.MailOptions{})
-	rc := store.Defaults()
-	rc.Timeout = setting.Duration(storetest.Patience)
-	rc.Addresses, rc.Username, rc.Password = []string{redis.Addr}, redis.Username, setting.NewSecret(redis.Password)
-	s, err := store.Open(rc)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
+	s := storetest.Open(t, redis)
 	mailer, err := Open(c)
 	if err != nil {
 		t.Fatal(err)

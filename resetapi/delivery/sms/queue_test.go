@@ -12,7 +12,6 @@ import (
 	"latchkey/internal/keyring"
 	"latchkey/internal/ratelimit"
 	"latchkey/internal/setting"
-	"latchkey/internal/store"
 	"latchkey/internal/store/storetest"
 	"latchkey/internal/testenv"
 	"latchkey/resetapi/delivery"
@@ -70,14 +69,7 @@ func TestF26_FromQueueToPhone(t *testing.T) {
 	redis := testenv.NewRedis(t, testenv.RedisOptions{})
 	server, c := newGateway(t)
 	c.Timeout = setting.Duration(3 * time.Second)
-	rc := store.Defaults()
-	rc.Timeout = setting.Duration(storetest.Patience)
-	rc.Addresses, rc.Username, rc.Password = []string{redis.Addr}, redis.Username, setting.NewSecret(redis.Password)
-	s, err := store.Open(rc)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
+	s := storetest.Open(t, redis)
 	keys := keyring.Generate()
 	g := open(t, c, ratelimit.New(s, keys, ratelimit.Defaults()))
 	queue := delivery.NewQueue(s, keys, delivery.Defaults())
