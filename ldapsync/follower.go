@@ -55,7 +55,7 @@ const (
 	firstRest     = 500 * time.Millisecond
 	// endTime is how long a leader that ends tries to say so; otherwise its lease
 	// has to run out.
-	endTime     = 5 * time.Second
+	endTime     = 3 * time.Second
 	longestRest = 30 * time.Second
 )
 

@@ -31,13 +31,14 @@ type whole struct {
 	sharing *sharing
 	// told are those who were counted: someone who changes while everyone is told
 	// is told again, and must not make the share that may go without being asked
-	// (SECURITY: S52) a share of more people than there are.
+	// (SECURITY: S52) a share of more people than there are. It is nil before the
+	// first one: a refresh may tell of nobody, every second.
 	told filter
 	seed maphash.Seed
 }
 
 func newWhole(full bool) *whole {
-	p := &whole{full: full, told: newFilter(), seed: maphash.MakeSeed()}
+	p := &whole{full: full, seed: maphash.MakeSeed()}
 	if full {
 		p.sharing = newSharing()
 	}
@@ -55,6 +56,9 @@ func (w *writer) begin(ctx context.Context, c Change) error {
 
 // saw counts someone who is there, once.
 func (p *whole) saw(r removal, o outcome) {
+	if p.told == nil {
+		p.told = newFilter()
+	}
 	if p.told.put(maphash.String(p.seed, r.person)) {
 		return
 	}
