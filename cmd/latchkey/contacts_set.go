@@ -70,7 +70,7 @@ func (c contactsSet) Run(ctx context.Context, app *application) error {
 		}
 		fmt.Fprintf(app.out, "Set %s.\n", counted(len(added), "contact"))
 		told := alterations{limit: d.rules.NoticeLimit}
-		if one := contact.Entered(directory, before, after); one != nil {
+		if one := contact.AlteredByHand(directory, before, after); one != nil {
 			told.add(*one)
 		}
 		err = errors.Join(d.notify(ctx, app, &told), c.await(ctx, app, d, directory, person, after.Contacts))

@@ -18,12 +18,12 @@ func Altered(directory string, before, after Card) *Alteration {
 	if len(before.Verified()) == 0 {
 		return nil
 	}
-	return Entered(directory, before, after)
+	return AlteredByHand(directory, before, after)
 }
 
-// Entered is Altered for what somebody enters by hand: of that, unlike of a first
+// AlteredByHand is Altered for what somebody enters by hand: of that, unlike of a first
 // load or import, also who had no contact is to hear, by the primary mail address.
-func Entered(directory string, before, after Card) *Alteration {
+func AlteredByHand(directory string, before, after Card) *Alteration {
 	counts := func(c Contact) bool { return !c.Unverified || c.Awaits() }
 	if version(before.Contacts, counts) == version(after.Contacts, counts) {
 		return nil
